@@ -19,8 +19,13 @@ export function concept(name: string) {
     const unproven = stated.filter((id) => !proven.includes(id));
     const unstated = proven.filter((id) => !stated.includes(id));
     const twice = proven.filter((id, i) => proven.indexOf(id) !== i);
-    expect(unproven, `src/notes/${name}.md states claims without a test: add claim("<id>", ...) to ${file}`).toEqual([]);
-    expect(unstated, `${file} proves claims that the note does not state: add them to "Checked claims" of src/notes/${name}.md`).toEqual([]);
+    expect(unproven, `src/notes/${name}.md states claims without a test: add claim("<id>", ...) to ${file}`).toEqual(
+      [],
+    );
+    expect(
+      unstated,
+      `${file} proves claims that the note does not state: add them to "Checked claims" of src/notes/${name}.md`,
+    ).toEqual([]);
     expect(twice, `${file} uses a claim id twice`).toEqual([]);
   });
   return {

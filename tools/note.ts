@@ -128,19 +128,33 @@ export function parseNote(text: string, name: string, path: string): Note {
       for (const item of node.children) {
         const found = /^- \*\*([a-z0-9-]+)\*\*: ([\s\S]+)$/.exec(source(item as unknown as RootContent));
         if (!found) {
-          throw new NoteError(`${path}:${item.position!.start.line + firstLine}: a claim is written "- **claim-id**: sentence."`);
+          throw new NoteError(
+            `${path}:${item.position!.start.line + firstLine}: a claim is written "- **claim-id**: sentence."`,
+          );
         }
         claims.push({ id: found[1]!, sentence: found[2]!.replace(/\s+/g, " ") });
       }
     }
   }
   flush();
-  return { name, frontMatter: parsed.data, body, headings, definition, pieces, claims, links: linksOf(tree.children, firstLine) };
+  return {
+    name,
+    frontMatter: parsed.data,
+    body,
+    headings,
+    definition,
+    pieces,
+    claims,
+    links: linksOf(tree.children, firstLine),
+  };
 }
 
 function linksOf(nodes: readonly RootContent[], firstLine: number): { url: string; line: number }[] {
   return nodes.flatMap((node) => {
-    const own = node.type === "link" || node.type === "definition" || node.type === "image" ? [{ url: node.url, line: node.position!.start.line + firstLine }] : [];
+    const own =
+      node.type === "link" || node.type === "definition" || node.type === "image"
+        ? [{ url: node.url, line: node.position!.start.line + firstLine }]
+        : [];
     return "children" in node ? [...own, ...linksOf(node.children as RootContent[], firstLine)] : own;
   });
 }

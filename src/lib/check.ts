@@ -5,7 +5,13 @@
 import { type Matrix, rowMajor } from "./matrix.js";
 
 /** An integer in [min, max]; returns it. */
-export function checkInteger(caller: string, name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
+export function checkInteger(
+  caller: string,
+  name: string,
+  value: number,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
   if (!(Number.isInteger(value) && value >= min && value <= max)) {
     const range = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `in [${min}, ${max}]`;
     throw new RangeError(`${caller}: ${name} must be an integer ${range}, got ${value}`);
@@ -28,7 +34,11 @@ export interface NumberRange {
 /** A number in the given range, finite unless `max` is Infinity; returns it. */
 export function checkNumber(caller: string, name: string, value: number, range: NumberRange = {}): number {
   const { min = -Infinity, max = Infinity, above = -Infinity, below = Infinity } = range;
-  const inside = value >= min && value <= max && (range.above === undefined || value > above) && (range.below === undefined || value < below);
+  const inside =
+    value >= min &&
+    value <= max &&
+    (range.above === undefined || value > above) &&
+    (range.below === undefined || value < below);
   if (!(inside && (Number.isFinite(value) || range.max === Infinity))) {
     throw new RangeError(`${caller}: ${name} must be a finite number${describe(range)}, got ${value}`);
   }
@@ -45,7 +55,9 @@ function describe({ min, max, above, below }: NumberRange): string {
 /** One of the listed words; returns it. */
 export function checkChoice<T extends string>(caller: string, name: string, value: T, choices: readonly T[]): T {
   if (!choices.includes(value)) {
-    throw new RangeError(`${caller}: ${name} must be one of ${choices.map((c) => `'${c}'`).join(", ")}, got '${value}'`);
+    throw new RangeError(
+      `${caller}: ${name} must be one of ${choices.map((c) => `'${c}'`).join(", ")}, got '${value}'`,
+    );
   }
   return value;
 }
@@ -83,7 +95,13 @@ export function checkVector(caller: string, name: string, x: ArrayLike<number>, 
 }
 
 /** Class labels: integers in [0, classes), one per sample; returns them as an Int32Array, copied. */
-export function checkLabels(caller: string, name: string, labels: ArrayLike<number>, samples: number, classes: number): Int32Array {
+export function checkLabels(
+  caller: string,
+  name: string,
+  labels: ArrayLike<number>,
+  samples: number,
+  classes: number,
+): Int32Array {
   if (labels.length !== samples) {
     throw new RangeError(`${caller}: ${name} must have length ${samples}, got ${labels.length}`);
   }

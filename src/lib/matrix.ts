@@ -23,7 +23,9 @@ export function matrix(rows: ArrayLike<ArrayLike<number>>): Matrix {
   const data = new Float64Array(m * n);
   for (let i = 0; i < m; i++) {
     if (rows[i]!.length !== n) {
-      throw new RangeError(`matrix: every row must have the length of the first, ${n}, got ${rows[i]!.length} in row ${i}`);
+      throw new RangeError(
+        `matrix: every row must have the length of the first, ${n}, got ${rows[i]!.length} in row ${i}`,
+      );
     }
     data.set(rows[i]!, i * n);
   }
@@ -38,7 +40,9 @@ export function matrix(rows: ArrayLike<ArrayLike<number>>): Matrix {
  */
 export function matrixOver(data: Float64Array, rows: number, columns: number): Matrix {
   if (data.length !== rows * columns) {
-    throw new RangeError(`matrixOver: data must hold ${rows}×${columns} = ${rows * columns} numbers, got ${data.length}`);
+    throw new RangeError(
+      `matrixOver: data must hold ${rows}×${columns} = ${rows * columns} numbers, got ${data.length}`,
+    );
   }
   return ndarray(data, [rows, columns]);
 }

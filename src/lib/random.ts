@@ -73,7 +73,8 @@ export function random(seed = 0): Random {
   const categorical = (weights: ArrayLike<number>) => {
     let total = 0;
     for (let i = 0; i < weights.length; i++) total += weights[i]!;
-    if (!(total > 0 && total < Infinity)) throw new RangeError(`categorical: weights must have a positive finite sum, got ${total}`);
+    if (!(total > 0 && total < Infinity))
+      throw new RangeError(`categorical: weights must have a positive finite sum, got ${total}`);
     let left = uniform() * total;
     let last = 0;
     for (let i = 0; i < weights.length; i++) {

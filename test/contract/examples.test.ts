@@ -1,0 +1,70 @@
+/**
+ * Every `@example` of the library runs. In an example, `expression // value` is an assertion: the value is JavaScript, and
+ * its numbers are compared to the digits they show.
+ */
+
+import { stripTypeScriptTypes } from "node:module";
+import { describe, expect, test } from "vitest";
+import { filesBelow, readText } from "../../tools/project.ts";
+
+const shared = ["matrix", "random", "data", "check", "errors"].map((file) => `../../src/lib/${file}.ts`);
+const files = [
+  ...filesBelow("src/demos", ".ts"),
+  ...filesBelow("src/lib", ".ts"),
+  ...filesBelow("src/autodiff", ".ts"),
+];
+
+describe.each(files)("%s", (path) => {
+  const examples = [...readText(path).matchAll(/@example\n((?:\s*\* ?.*\n)*?)(?=\s*\*\/|\s*\* @)/g)].map(([, text]) =>
+    text!.replace(/^\s*\* ?/gm, "").trim(),
+  );
+
+  test.skipIf(examples.length === 0).each(examples)("example: %s", async (example) => {
+    const modules = await Promise.all([...shared, `../../${path}`].map((file) => import(/* @vite-ignore */ file)));
+    const scope: Record<string, unknown> = { same, ...Object.assign({}, ...modules) };
+    const body = stripTypeScriptTypes(asAssertions(example));
+    const names = Object.keys(scope);
+    const evaluate = new Function(...names, `return (async () => {\n${body}\n})();`);
+    await evaluate(...names.map((name) => scope[name]));
+  });
+
+  if (path.startsWith("src/demos/")) {
+    test("shows how its public functions are used", () => {
+      expect(examples.length, `${path} has no @example`).toBeGreaterThan(0);
+    });
+  }
+});
+
+/** `f(x) // 1.25` becomes `same(f(x), 1.25, "1.25")`; other lines stay as they are. */
+function asAssertions(example: string): string {
+  return example
+    .split("\n")
+    .map((line) => {
+      const found = /^(?!\s*(?:const|let|import|for|\/\/|\}))\s*(.+?);?\s+\/\/ (.+)$/.exec(line);
+      return found ? `same(${found[1]}, ${found[2]}, ${JSON.stringify(line)});` : line;
+    })
+    .join("\n");
+}
+
+/** Equality to the digits that the expected text shows. */
+function same(actual: unknown, expected: unknown, line: string): void {
+  const digits = (value: number) => /\.(\d+)/.exec(String(value))?.[1]?.length ?? 0;
+  const plain = (value: unknown): unknown => {
+    if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array);
+    return value;
+  };
+  const check = (a: unknown, b: unknown): void => {
+    const left = plain(a);
+    if (typeof b === "number" && typeof left === "number" && Number.isFinite(b) && !/e/.test(String(b))) {
+      expect(left, line).toBeCloseTo(b, digits(b));
+    } else if (Array.isArray(b)) {
+      expect((left as unknown[]).length, line).toBe(b.length);
+      for (const [i, item] of b.entries()) check((left as unknown[])[i], item);
+    } else if (typeof b === "object" && b !== null) {
+      for (const [key, item] of Object.entries(b)) check((left as Record<string, unknown>)[key], item);
+    } else {
+      expect(left, line).toBe(b);
+    }
+  };
+  check(actual, expected);
+}

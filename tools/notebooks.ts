@@ -1,0 +1,66 @@
+/** Command `npm run notebooks [pattern] [-- --force]`: builds, executes and writes what is missing or stale. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ARTEFACTS, catalogue, withTable } from "./catalogue.ts";
+import { execute } from "./execute.ts";
+import { buildIndex, buildNotebook, type Notebook, stateOf } from "./notebook.ts";
+import { main, matching, readText, root, Stop, writeWhole } from "./project.ts";
+import { build, prepareJupyter } from "./setup.ts";
+
+await main(async (args) => {
+  const force = args.includes("--force");
+  const [pattern] = args.filter((arg) => !arg.startsWith("--"));
+  const notes = catalogue();
+  const names = matching(
+    notes.map((note) => note.name),
+    pattern,
+  );
+  const built = new Map<string, Notebook>(
+    notes
+      .filter((note) => names.includes(note.name))
+      .map((note) => [ARTEFACTS.notebook(note.name), buildNotebook(note, notes)]),
+  );
+  if (pattern === undefined) built.set("notebooks/index.ipynb", buildIndex(notes));
+  const states = new Map([...built].map(([path, notebook]) => [path, stateOf(path, notebook)]));
+  const edited = [...states].filter(([, state]) => state === "edited").map(([path]) => path);
+  if (edited.length > 0 && !force) {
+    throw new Stop(
+      `${edited.join(", ")} was edited by hand and is left as it is. Move the edits into the note (src/notes) and bring the ` +
+        `notebook back with git checkout, or overwrite it with npm run notebooks${pattern ? ` ${pattern}` : ""} -- --force.`,
+    );
+  }
+  const jobs = new Map([...built].filter(([path]) => force || states.get(path) !== "fresh"));
+  if (pattern === undefined) updateReadme();
+  if (jobs.size === 0) {
+    console.log(`${built.size === 1 ? "The notebook is" : `All ${built.size} notebooks are`} up to date.`);
+    return 0;
+  }
+  await build();
+  await prepareJupyter();
+  console.log(`Executing ${jobs.size} notebook${jobs.size === 1 ? "" : "s"}, two at a time …`);
+  const results = await execute(jobs, ({ path, seconds, first, failure, notebook }) => {
+    console.log(
+      `${failure ? "FAILED" : "ok    "} ${path}  ${seconds.toFixed(1)} s (first result ${first.toFixed(1)} s)`,
+    );
+    if (failure) console.log(indented(failure));
+    else writeWhole(path, serialised(notebook));
+  });
+  return results.some((result) => result.failure) ? 1 : 0;
+
+  function updateReadme() {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    const updated = withTable(readme, notes);
+    if (updated !== readText("README.md")) writeWhole("README.md", updated);
+  }
+});
+
+const indented = (text: string) => text.replace(/^/gm, "    ");
+
+/** As Jupyter writes notebooks, without what changes from run to run: times and the client's own notes. */
+function serialised(notebook: Notebook): string {
+  const cells = notebook.cells.map((cell) => {
+    const { execution: _, ...metadata } = cell.metadata as Record<string, unknown>;
+    return { ...cell, metadata };
+  });
+  return `${JSON.stringify({ ...notebook, cells }, null, 1)}\n`;
+}
