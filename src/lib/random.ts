@@ -31,9 +31,8 @@ export interface Random {
  */
 export function random(seed = 0): Random {
   checkInteger("random", "seed", seed, -(2 ** 31), 2 ** 32 - 1);
-  const source = xoroshiro128plus(seed | 0);
-  // Neighbouring seeds start from neighbouring states; a few steps carry them apart.
-  for (let i = 0; i < 16; i++) source.next();
+  const source = xoroshiro128plus(scrambled(seed | 0));
+  for (let i = 0; i < 32; i++) source.next(); // its first words still show the regular start state
   const uint32 = () => source.next() >>> 0;
   const uniform = () => ((uint32() >>> 5) * 2 ** 26 + (uint32() >>> 6)) / 2 ** 53;
 
@@ -87,4 +86,12 @@ export function random(seed = 0): Random {
   };
 
   return { uniform, normal, integer, permutation, categorical };
+}
+
+/** A bijection of 32-bit integers that sends neighbours far apart (the finalizer of MurmurHash3). */
+function scrambled(seed: number): number {
+  let h = seed;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
 }
