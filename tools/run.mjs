@@ -64,7 +64,7 @@ function installPackages() {
   }
   // Cells import the package by its name, as a user would.
   const link = join(root, "node_modules", "runnable-ml");
-  if (!existsSync(link)) symlinkSync(root, link, "junction");
+  if (!existsSync(link)) symlinkSync(windows ? root : "..", link, "junction");
   writeFileSync(`${stamp}.tmp`, lock);
   renameSync(`${stamp}.tmp`, stamp);
 }

@@ -33,12 +33,9 @@ export interface NumberRange {
 
 /** A number in the given range, finite unless `max` is Infinity; returns it. */
 export function checkNumber(caller: string, name: string, value: number, range: NumberRange = {}): number {
-  const { min = -Infinity, max = Infinity, above = -Infinity, below = Infinity } = range;
-  const inside =
-    value >= min &&
-    value <= max &&
-    (range.above === undefined || value > above) &&
-    (range.below === undefined || value < below);
+  const aboveLow = range.above !== undefined ? value > range.above : value >= (range.min ?? -Infinity);
+  const belowHigh = range.below !== undefined ? value < range.below : value <= (range.max ?? Infinity);
+  const inside = aboveLow && belowHigh;
   if (!(inside && (Number.isFinite(value) || range.max === Infinity))) {
     throw new RangeError(`${caller}: ${name} must be a finite number${describe(range)}, got ${value}`);
   }

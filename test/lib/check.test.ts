@@ -8,6 +8,8 @@ describe("what is right passes and comes back", () => {
     expect(checkInteger("f", "k", 3, 1, 3)).toBe(3);
     expect(checkNumber("f", "x", 0, { min: 0, max: 1 })).toBe(0);
     expect(checkNumber("f", "x", Infinity, { above: 0, max: Infinity })).toBe(Infinity);
+    expect(checkNumber("f", "x", 0.5, { above: 0, below: 1 })).toBe(0.5);
+    expect(checkNumber("f", "x", -1e308)).toBe(-1e308);
     expect(checkChoice("f", "mode", "a", ["a", "b"])).toBe("a");
   });
   test("arrays, as copies", () => {
@@ -24,6 +26,8 @@ test.each([
   [() => checkInteger("f", "k", 1.5, 1), "f: k must be an integer at least 1, got 1.5"],
   [() => checkInteger("f", "k", Number.NaN, 1), "f: k must be an integer at least 1, got NaN"],
   [() => checkNumber("f", "x", Number.NaN), "f: x must be a finite number, got NaN"],
+  [() => checkNumber("f", "x", -1, { min: 0, max: 1 }), "f: x must be a finite number in [0, 1], got -1"],
+  [() => checkNumber("f", "x", -Infinity), "f: x must be a finite number, got -Infinity"],
   [() => checkNumber("f", "x", Infinity, { min: 0 }), "f: x must be a finite number in [0, Infinity), got Infinity"],
   [() => checkNumber("f", "x", 0, { above: 0, below: 1 }), "f: x must be a finite number in (0, 1), got 0"],
   [() => checkNumber("f", "x", 1, { above: 0, below: 1 }), "f: x must be a finite number in (0, 1), got 1"],
@@ -59,6 +63,9 @@ test.each([
     /^f: a must be a rank-2 ndarray of Float64Array, got/,
   ],
   [() => checkVector("f", "x", 3 as never), "f: x must be an array of numbers, got number"],
+  [() => checkVector("f", "x", {} as never), "f: x must be an array of numbers, got Object"],
+  [() => checkVector("f", "x", "12" as never), "f: x must be an array of numbers, got string"],
+  [() => checkVector("f", "x", Object.create(null) as never), "f: x must be an array of numbers, got object"],
   [() => checkVector("f", "x", null as never), "f: x must be an array of numbers, got null"],
 ])("TypeError %#", (call, message) => {
   expect(call).toThrow(TypeError);
