@@ -93,7 +93,7 @@ describe("npm pack, installed into an empty project", () => {
     });
     expect(warnings).toEqual([]);
     const printed: string[] = [];
-    const browser = createContext({ console: { log: (text: string) => printed.push(text) }, atob, WebAssembly });
+    const browser = createContext({ console: { log: (text: string) => printed.push(text) }, atob, WebAssembly: Reflect.get(globalThis, "WebAssembly") });
     runInContext(outputFiles[0]!.text, browser);
     expect(JSON.parse(printed[0]!)).toEqual(node(process.execPath));
   }, 60_000);

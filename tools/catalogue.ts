@@ -80,3 +80,14 @@ const TABLE = /(<!-- concepts: made by npm run notebooks -->\n)[\s\S]*?(\n<!-- e
 export function withTable(readme: string, notes: readonly Note[]): string {
   return readme.replace(TABLE, (_, before: string, after: string) => before + readmeTable(notes) + after);
 }
+
+/** The picture of the README: a figure of the built package as SVG. */
+export const README_PICTURE = "docs/k-means.svg";
+
+/** Draws the README's picture; dist/ must be built. */
+export async function readmePicture(): Promise<string> {
+  const { figures } = await import(`${root}/dist/figures/classical-ml/k-means.js`);
+  const { svg } = await import(`${root}/dist/jupyter/index.js`);
+  const [first] = Object.values(figures) as { draw(): unknown }[];
+  return `${svg(first!.draw())}\n`;
+}

@@ -1,7 +1,7 @@
 /** Command `npm run notebooks [pattern] [-- --force]`: builds, executes and writes what is missing or stale. */
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ARTEFACTS, catalogue, withTable } from "./catalogue.ts";
+import { ARTEFACTS, catalogue, README_PICTURE, readmePicture, withTable } from "./catalogue.ts";
 import { execute } from "./execute.ts";
 import { buildIndex, buildNotebook, type Notebook, stateOf } from "./notebook.ts";
 import { main, matching, readText, root, Stop, writeWhole } from "./project.ts";
@@ -30,12 +30,12 @@ await main(async (args) => {
     );
   }
   const jobs = new Map([...built].filter(([path]) => force || states.get(path) !== "fresh"));
-  if (pattern === undefined) updateReadme();
+  await build();
+  if (pattern === undefined) await updateReadme();
   if (jobs.size === 0) {
     console.log(`${built.size === 1 ? "The notebook is" : `All ${built.size} notebooks are`} up to date.`);
     return 0;
   }
-  await build();
   await prepareJupyter();
   console.log(`Executing ${jobs.size} notebook${jobs.size === 1 ? "" : "s"}, two at a time …`);
   const results = await execute(jobs, ({ path, seconds, first, failure, notebook }) => {
@@ -47,10 +47,13 @@ await main(async (args) => {
   });
   return results.some((result) => result.failure) ? 1 : 0;
 
-  function updateReadme() {
-    const readme = readFileSync(join(root, "README.md"), "utf8");
-    const updated = withTable(readme, notes);
-    if (updated !== readText("README.md")) writeWhole("README.md", updated);
+  async function updateReadme(): Promise<void> {
+    for (const [path, text] of [
+      ["README.md", withTable(readText("README.md"), notes)],
+      [README_PICTURE, await readmePicture()],
+    ] as const) {
+      if (!existsSync(join(root, path)) || readText(path) !== text) writeWhole(path, text);
+    }
   }
 });
 

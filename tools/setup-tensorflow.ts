@@ -41,6 +41,12 @@ main(async () => {
     return 0;
   }
   removeLeftovers();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      removeStage();
+      process.exit(signal === "SIGINT" ? 130 : 1);
+    });
+  }
   try {
     mkdirSync(stage, { recursive: true });
     writeFileSync(join(stage, "package.json"), "{}");
@@ -50,7 +56,7 @@ main(async () => {
     if (tools) await build(tools);
     link();
   } finally {
-    rmSync(stage, { recursive: true, force: true });
+    removeStage();
   }
   const after = await load();
   if (!after.works) {
@@ -77,12 +83,17 @@ async function load(): Promise<{ works: boolean; text: string }> {
   return { works: false, text: /Error: (.*)/.exec(output)?.[1] ?? (lastLine(output) || "the process died") };
 }
 
+function removeStage(): void {
+  rmSync(stage, { recursive: true, force: true, maxRetries: 5 });
+}
+
 /** What an interrupted run, one whose process is gone, has left. */
 function removeLeftovers(): void {
   if (!existsSync(cache)) return;
   for (const name of readdirSync(cache)) {
     const pid = Number(/^tensorflow-(\d+)\.tmp$/.exec(name)?.[1] ?? Number.NaN);
-    if (pid && (pid === process.pid || !isAlive(pid))) rmSync(join(cache, name), { recursive: true, force: true });
+    if (pid && (pid === process.pid || !isAlive(pid)))
+      rmSync(join(cache, name), { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

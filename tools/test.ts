@@ -1,7 +1,7 @@
 /** Command `npm test`: types, lint, unit and contract tests, and every notebook executed afresh. Ends with "N passed, N failed". */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ARTEFACTS, catalogue, withTable } from "./catalogue.ts";
+import { ARTEFACTS, catalogue, README_PICTURE, readmePicture, withTable } from "./catalogue.ts";
 import { type Execution, execute } from "./execute.ts";
 import { buildIndex, buildNotebook, differences, type Notebook, stateOf } from "./notebook.ts";
 import { main, readText, root, run, Stop } from "./project.ts";
@@ -106,9 +106,11 @@ async function notebooks(): Promise<void> {
         throw new Stop(`${path} was edited by hand: move the edits into the note, then npm run notebooks -- --force.`);
     });
   }
-  await stage("README.md lists the concepts that exist", async () => {
-    if (withTable(readText("README.md"), notes) !== readText("README.md"))
-      throw new Stop("its table is stale: run npm run notebooks.");
+  await stage("README.md lists the concepts that exist and shows the figure as it is", async () => {
+    const readme = readText("README.md");
+    if (withTable(readme, notes) !== readme) throw new Stop("its table is stale: run npm run notebooks.");
+    if ((await readmePicture()) !== readText(README_PICTURE))
+      throw new Stop(`${README_PICTURE} is stale: run npm run notebooks.`);
   });
   console.log(`Executing ${jobs.size} notebooks afresh, two at a time …`);
   const start = performance.now();

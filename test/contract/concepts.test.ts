@@ -7,6 +7,8 @@ import { CATEGORIES, readNote, SECTIONS } from "../../tools/note.ts";
 import { PLANNED } from "../../tools/planned.ts";
 import { readText, root } from "../../tools/project.ts";
 
+import { none } from "./none.js";
+
 const names = conceptNames();
 
 test("there are concepts, and their prerequisites are acyclic", () => {
@@ -21,11 +23,11 @@ describe.each(names)("%s", (name) => {
       const how = kind === "notebook" ? `run npm run notebooks ${name}` : "write it (npm run new makes a skeleton)";
       return existsSync(join(root, path)) ? [] : [`${path} is missing: ${how}.`];
     });
-    expect(missing).toEqual([]);
+    none(missing);
   });
 
   test("the note has the form of a note", () => {
-    expect(problemsOf(name)).toEqual([]);
+    none(problemsOf(name));
   });
 
   test("nothing of the skeleton is left", () => {
@@ -37,7 +39,7 @@ describe.each(names)("%s", (name) => {
           .split("\n")
           .flatMap((line, i) => (/‹.*›/.test(line) ? [`${path}:${i + 1} is still to be written: ${line.trim()}`] : [])),
       );
-    expect(left).toEqual([]);
+    none(left);
   });
 
   test("is one of the planned concepts", () => {
@@ -56,7 +58,7 @@ describe.each(names)("%s", (name) => {
     const undocumented = [
       ...text.matchAll(/^export (?:async )?(?:function\*?|class|const|interface|type) (\w+)/gm),
     ].filter(({ index }) => !/\*\/\s*$/.test(text.slice(0, index)));
-    expect(undocumented.map(([, id]) => `${path}: ${id} has no docstring`)).toEqual([]);
+    none(undocumented.map(([, id]) => `${path}: ${id} has no docstring`));
     expect(text, `${path}: its header must say what it Follows and, under But:, what it leaves out`).toMatch(
       /^\/\*\*[\s\S]*?Follows[\s\S]*?But:[\s\S]*?\*\//,
     );

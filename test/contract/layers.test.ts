@@ -1,6 +1,7 @@
 /** Who may import whom (design of the layers), and what no source file may contain. */
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { filesBelow, readText } from "../../tools/project.ts";
+import { none } from "./none.js";
 
 /** Layer of a path below src/, by its first folder or file. */
 const layerOf = (path: string) => /^src\/([a-z]+)/.exec(path)![1]!;
@@ -30,7 +31,7 @@ test("imports follow the layers: lib ← demos ← figures, and nothing points t
       ];
     });
   });
-  expect(wrong).toEqual([]);
+  none(wrong);
 });
 
 function importedFrom(path: string, target: string): string {
@@ -69,5 +70,5 @@ test("no source file contains what the design forbids", () => {
         ).map(([pattern, , why]) => `${path}:${index + 1} contains ${pattern.exec(line)![0]}: ${why}.`),
       ),
   );
-  expect(wrong).toEqual([]);
+  none(wrong);
 });

@@ -256,6 +256,14 @@ test("the example of the docstring", () => {
   expect(gemm(2, 1, 3, Float64Array.of(1, 2, 3, 4, 5, 6), Float64Array.of(1, 0, -1))).toEqual(Float64Array.of(-2, -2));
 });
 
+test("a kernel that is given is the one that works", () => {
+  const a = new Float64Array(400).fill(1);
+  const { memory, multiply } = plainKernel(a);
+  const watched = vi.fn(multiply);
+  expect(gemm(20, 20, 20, a, a, undefined, { memory, multiply: watched })).toEqual(new Float64Array(400).fill(20));
+  expect(watched).toHaveBeenCalledTimes(5); // a strip of four columns each
+});
+
 test("without WebAssembly the TypeScript kernel takes over, with the same bits", async () => {
   const source = random(6);
   const a = Float64Array.from({ length: 900 }, () => wild(source));
