@@ -65,7 +65,7 @@ const native: string = "@tensorflow/tfjs-node"; // typed as any string: it need 
 async function loadNative(): Promise<TensorFlow> {
   const takeBack = putBackUtil();
   // Read by the C++ library while it is loaded. 2 is errors only. oneDNN makes no difference to the time of a training
-  // step here, rounds in another order on each kind of processor, and announces itself on stderr whatever the log level.
+  // step here, may round in another order on another processor, and announces itself on stderr whatever the log level.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
   process.env.TF_ENABLE_ONEDNN_OPTS ??= "0";
   try {
@@ -122,7 +122,9 @@ function putBackUtil(): () => void {
 /** Why a package could not be imported, in a line: the two usual causes in words, any other in its own. */
 function reasonOf(error: unknown, name: string): string {
   const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
-  if (code === "ERR_MODULE_NOT_FOUND" && message.includes(`'${name}'`)) return "it is not installed";
+  // Node names the package itself, or its folder where that is empty; not a package that it needs.
+  const missing = code === "ERR_MODULE_NOT_FOUND" && message.split("'")[1]?.replaceAll("\\", "/");
+  if (missing && new RegExp(`(^|/)${name}(/|/index\\.js)?$`).test(missing)) return "it is not installed";
   if (message.includes("native addon module (tfjs_binding.node) can not be found"))
     return "its native addon is missing";
   return message.trim().split("\n", 1)[0]!.trim();

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -88,6 +88,8 @@ test("loadTensorFlow(): tfjs-node where it works, tfjs with the reason otherwise
   const works = found.fallbackReason === undefined;
   expect(found.backend).toBe(works ? "tfjs-node" : "tfjs");
   if (!works) expect(found.fallbackReason).toMatch(/^@tensorflow\/tfjs-node: ./);
+  const folder = join(root, "node_modules/@tensorflow/tfjs-node");
+  if (!works && !existsSync(folder)) expect(found.fallbackReason).toBe("@tensorflow/tfjs-node: it is not installed");
 });
 
 test.skipIf(skipped)(`tensors outlive a change of backend${skipped ? ` (${skipped})` : ""}`, async () => {
@@ -118,17 +120,19 @@ describe("loadTensorFlow in another project", () => {
   });
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-  /** Brings in the project's own tfjs or tfjs-node, or a package that consists of the given text; removes the rest. */
+  /**
+   * Brings in the project's own tfjs or tfjs-node, or a package that consists of the given text. The other one gets an
+   * empty folder, which is not installed either and hides what folders further up may hold.
+   */
   function install(packages: Record<string, "ours" | { index: string }>) {
     rmSync(join(home, "node_modules"), { recursive: true, force: true });
-    for (const [name, what] of Object.entries(packages)) {
+    for (const name of ["@tensorflow/tfjs", "@tensorflow/tfjs-node"]) {
       const place = join(home, "node_modules", name);
-      mkdirSync(dirname(place), { recursive: true });
+      const what = packages[name];
+      mkdirSync(what === "ours" ? dirname(place) : place, { recursive: true });
+      if (what === undefined) continue;
       if (what === "ours") symlinkSync(join(root, "node_modules", name), place, "junction");
-      else {
-        mkdirSync(place);
-        writeFileSync(join(place, "index.js"), what.index);
-      }
+      else writeFileSync(join(place, "index.js"), what.index);
     }
   }
 
