@@ -2,11 +2,11 @@
  * The data sets of data/: real, small, with source and licence in data/sources.json. Every call gives fresh arrays, so
  * nobody can spoil another's copy.
  */
-import boats from "../../data/boats.json" with { type: "json" };
+import colour from "../../data/colour-photograph.json" with { type: "json" };
 import diabetes from "../../data/diabetes.json" with { type: "json" };
 import digits from "../../data/digits.json" with { type: "json" };
+import grey from "../../data/grey-photograph.json" with { type: "json" };
 import iris from "../../data/iris.json" with { type: "json" };
-import pagoda from "../../data/pagoda.json" with { type: "json" };
 import wine from "../../data/wine.json" with { type: "json" };
 import { type Matrix, matrix, matrixOver } from "./matrix.js";
 
@@ -70,19 +70,19 @@ export const loadDigits = (): Classification => classification(digits);
  * loadDiabetes().featureNames[2] // "bmi"
  */
 export function loadDiabetes(): Regression {
-  const { rows, target, featureNames } = diabetes as Table;
-  return { x: matrix(rows), target: Float64Array.from(target), featureNames: [...featureNames] };
+  const { x, target, featureNames } = diabetes as Table;
+  return { x: matrix(x), target: Float64Array.from(target), featureNames: [...featureNames] };
 }
 
 /**
- * A grey photograph, 160×160: boats in Nagasaki by Felice Beato, about 1865.
+ * A grey photograph, 128×192 (height×width): a biplane seen from above, 1914–1929.
  *
  * @example
- * loadGreyPhotograph().pixels.shape // [160, 160]
+ * loadGreyPhotograph().pixels.shape // [128, 192]
  */
 export function loadGreyPhotograph(): Photograph {
-  const { width, height } = boats as Image;
-  return { pixels: matrixOver(intensities(boats as Image), height, width), height, width };
+  const { width, height } = grey as Image;
+  return { pixels: matrixOver(intensities(grey as Image), height, width), height, width };
 }
 
 /**
@@ -92,12 +92,12 @@ export function loadGreyPhotograph(): Photograph {
  * loadColourPhotograph().pixels.shape // [16384, 3]
  */
 export function loadColourPhotograph(): Photograph {
-  const { width, height } = pagoda as Image;
-  return { pixels: matrixOver(intensities(pagoda as Image), height * width, 3), height, width };
+  const { width, height } = colour as Image;
+  return { pixels: matrixOver(intensities(colour as Image), height * width, 3), height, width };
 }
 
 interface Table {
-  readonly rows: readonly (readonly number[])[];
+  readonly x: readonly (readonly number[])[];
   readonly target: readonly number[];
   readonly featureNames: readonly string[];
   readonly targetNames: readonly string[];
@@ -106,20 +106,21 @@ interface Table {
 interface Image {
   readonly width: number;
   readonly height: number;
-  /** 8-bit samples, row by row, channel fastest */
-  readonly base64: string;
+  /** 8-bit samples in base64, a line per row of the image, channel fastest */
+  readonly pixels: readonly string[];
 }
 
 function classification(file: unknown): Classification {
-  const { rows, target, featureNames, targetNames } = file as Table;
+  const { x, target, featureNames, targetNames } = file as Table;
   return {
-    x: matrix(rows),
+    x: matrix(x),
     target: Int32Array.from(target),
     featureNames: [...featureNames],
     targetNames: [...targetNames],
   };
 }
 
-function intensities({ base64 }: Image): Float64Array {
-  return Float64Array.from(atob(base64), (character) => character.charCodeAt(0) / 255);
+function intensities({ pixels }: Image): Float64Array {
+  const bytes = pixels.map((line) => atob(line)).join("");
+  return Float64Array.from(bytes, (character) => character.charCodeAt(0) / 255);
 }

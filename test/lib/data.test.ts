@@ -20,7 +20,8 @@ describe("data/", () => {
   test("every file is listed with source, licence and citation, and every listed file is there", () => {
     expect(Object.keys(sources).sort()).toEqual(files.sort());
     for (const entry of Object.values(sources)) {
-      for (const key of ["title", "description", "source", "licence", "citation"]) expect(entry[key]).toMatch(/\S/);
+      for (const key of ["title", "description", "source", "citation"]) expect(entry[key]).toMatch(/\S/);
+      expect((entry.licence as { spdx: string }).spdx).toMatch(/\S/);
     }
   });
   test.each(files)("%s has its SHA-256", (file) => {
@@ -85,7 +86,7 @@ test("photographs: intensities in [0, 1] over nearly the whole range", () => {
     const values = rowMajor(pixels);
     expect(Math.min(...values)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...values)).toBeLessThanOrEqual(1);
-    expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(0.8);
+    expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(0.7);
   }
 });
 
