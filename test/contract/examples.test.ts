@@ -4,7 +4,7 @@
  */
 
 import { stripTypeScriptTypes } from "node:module";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { filesBelow, readText } from "../../tools/project.ts";
 
 const shared = ["matrix", "random", "data", "check", "errors"].map((file) => `../../src/lib/${file}.ts`);
@@ -14,25 +14,26 @@ const files = [
   ...filesBelow("src/autodiff", ".ts"),
 ];
 
-describe.each(files)("%s", (path) => {
-  const examples = [...readText(path).matchAll(/@example\n((?:\s*\* ?.*\n)*?)(?=\s*\*\/|\s*\* @)/g)].map(([, text]) =>
-    text!.replace(/^\s*\* ?/gm, "").trim(),
-  );
+const examples = files.flatMap((path) =>
+  [...readText(path).matchAll(/@example\n((?:\s*\* ?.*\n)*?)(?=\s*\*\/|\s*\* @)/g)].map(
+    ([, text]) => [path, text!.replace(/^\s*\* ?/gm, "").trim()] as const,
+  ),
+);
 
-  test.skipIf(examples.length === 0).each(examples)("example: %s", async (example) => {
-    const modules = await Promise.all([...shared, `../../${path}`].map((file) => import(/* @vite-ignore */ file)));
-    const scope: Record<string, unknown> = { same, ...Object.assign({}, ...modules) };
-    const body = stripTypeScriptTypes(asAssertions(example));
-    const names = Object.keys(scope);
-    const evaluate = new Function(...names, `return (async () => {\n${body}\n})();`);
-    await evaluate(...names.map((name) => scope[name]));
-  });
+test.each(examples)("%s: %s", async (path, example) => {
+  const modules = await Promise.all([...shared, `../../${path}`].map((file) => import(/* @vite-ignore */ file)));
+  const scope: Record<string, unknown> = { same, ...Object.assign({}, ...modules) };
+  const names = Object.keys(scope);
+  const body = stripTypeScriptTypes(asAssertions(example));
+  const evaluate = new Function(...names, `return (async () => {\n${body}\n})();`);
+  await evaluate(...names.map((name) => scope[name]));
+});
 
-  if (path.startsWith("src/demos/")) {
-    test("shows how its public functions are used", () => {
-      expect(examples.length, `${path} has no @example`).toBeGreaterThan(0);
-    });
-  }
+test.each(files.filter((path) => path.startsWith("src/demos/")))("%s shows how it is used", (path) => {
+  expect(
+    examples.map(([file]) => file),
+    `${path} has no @example`,
+  ).toContain(path);
 });
 
 /** `f(x) // 1.25` becomes `same(f(x), 1.25, "1.25")`; other lines stay as they are. */
@@ -41,7 +42,7 @@ function asAssertions(example: string): string {
     .split("\n")
     .map((line) => {
       const found = /^(?!\s*(?:const|let|import|for|\/\/|\}))\s*(.+?);?\s+\/\/ (.+)$/.exec(line);
-      return found ? `same(${found[1]}, ${found[2]}, ${JSON.stringify(line)});` : line;
+      return found ? `same(${found[1]}, ${found[2]!.replace(/^\w+Array /, "")}, ${JSON.stringify(line)});` : line;
     })
     .join("\n");
 }

@@ -9,8 +9,15 @@ import { filesBelow } from "../../tools/project.ts";
 const present = filesBelow("src/figures", ".ts");
 const names = conceptNames().filter((name) => present.includes(ARTEFACTS.figure(name)));
 
-describe.each(names)("%s", async (name) => {
-  const module = (await import(`../../src/figures/${name}.ts`)) as { figures?: Readonly<Record<string, Figure>> };
+type FigureModule = { readonly figures?: Readonly<Record<string, Figure>> };
+const modules = await Promise.all(
+  names.map(async (name) => {
+    const file = `../../${ARTEFACTS.figure(name)}`;
+    return [name, (await import(/* @vite-ignore */ file)) as FigureModule] as const;
+  }),
+);
+
+describe.each(modules)("%s", (name, module) => {
   const path = ARTEFACTS.figure(name);
 
   test("exports figures", () => {
