@@ -44,14 +44,11 @@ export function buildNotebook(note: Note, notes: readonly Note[]): Notebook {
     kind === "prose" ? { text: withNotebookLinks(text) } : { text, code: true, tags: flags },
   );
   // The heading and the definition, then where everything is, then the rest.
-  const firstSection = cells[0]!.text.indexOf("\n## ");
-  const [head, rest] = [cells[0]!.text.slice(0, firstSection).trim(), cells[0]!.text.slice(firstSection).trim()];
-  return assemble(notebookHash(note.name), [
-    { text: head },
-    { text: banner(note, notes) },
-    { text: rest },
-    ...cells.slice(1),
-  ]);
+  const first = cells[0]!.text;
+  const section = first.indexOf("\n## ");
+  const head = { text: section < 0 ? first : first.slice(0, section).trim() };
+  const rest = section < 0 ? [] : [{ text: first.slice(section).trim() }];
+  return assemble(notebookHash(note.name), [head, { text: banner(note, notes) }, ...rest, ...cells.slice(1)]);
 }
 
 /** The index: what there is, in reading order, and one cell that shows that the kernel works. */

@@ -110,6 +110,8 @@ function problemsOf(name: string): string[] {
     `cells must be short, median ≤ 6 lines; theirs is ${lengths[lengths.length >> 1]}`,
   );
   for (const { text, line } of cells) {
+    const wide = text.split("\n").findIndex((codeLine) => codeLine.length > 100);
+    demand(wide < 0, `line ${line + wide}: a line of a cell has at most 100 characters, so that it fits the notebook`);
     demand(
       !/^\s*(?:for|while)\s*\(.*\n\s+(?:for|while)\s*\(/m.test(text),
       `line ${line}: an algorithm (nested loops) belongs in the demo, not in a cell`,
