@@ -155,5 +155,6 @@ export function format(a: Matrix, digits = 4): string {
 /** A number with at most the given significant digits, without trailing zeros: 0.25, 1.2e-7, 1797. */
 export function formatNumber(value: number, digits = 4): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
-  return String(Number(value.toPrecision(digits)));
+  const rounded = Number(value.toPrecision(digits));
+  return Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded);
 }

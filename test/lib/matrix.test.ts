@@ -137,5 +137,11 @@ test("format aligns and rounds", () => {
       ]),
     ),
   ).toBe("    1  2.346\n-1797   1e-9");
-  expect(lib.formatNumber(2.5000001, 3)).toBe("2.5");
+  expect([2.5000001, 0.00012345, 0.000012345, -1e-300, 12345.678].map((x) => lib.formatNumber(x, 3))).toEqual([
+    "2.5",
+    "0.000123",
+    "1.23e-5",
+    "-1e-300",
+    "12300",
+  ]);
 });
