@@ -4,17 +4,18 @@
  * Follows Goto, van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM Transactions on Mathematical
  * Software 34(3), 2008. https://doi.org/10.1145/1356052.1356053
  * Blocks of A and B are packed so that the innermost loop reads both in one straight line, and that loop keeps a small
- * tile of C in registers. Here the loop is 128-bit WebAssembly SIMD, assembled at the end of this file when first needed.
+ * tile of C in registers. Here that loop is 128-bit WebAssembly SIMD, made by gemm-wasm.ts when it is first needed.
  *
  * The order of summation is the textbook's, whatever path is taken: cᵢⱼ = ((0 + aᵢ₀b₀ⱼ) + aᵢ₁b₁ⱼ) + …, every product and
  * every sum rounded to the element type. So a result depends neither on the sizes of blocks nor on the machine.
  *
  * But:
- * - No fused multiply-add and no relaxed SIMD: about twice as fast where they exist, other bits where they do not.
+ * - No fused multiply-add and no relaxed SIMD: faster where they exist, other bits where they do not.
  * - One thread. A product of blocks in several workers would have the same bits.
- * - The blocks have fixed sizes, so the working memory has too (1.8 MB for float64): it is not tuned to the machine's caches.
+ * - The blocks have fixed sizes, so the working memory (1.8 MB for float64) never grows; it is not tuned to the machine's caches.
  */
 import { checkInteger } from "./check.js";
+import { assembleKernel } from "./gemm-wasm.js";
 
 // What is used of it: the project is compiled without the types of a browser.
 declare const WebAssembly: {
@@ -64,7 +65,7 @@ const WORTH_PACKING = 1024; // multiplications: below about 10×10×10 the plain
  * @returns c
  * @throws RangeError if a size is not an integer ≥ 0, an operand or c has not the numbers that the sizes ask for, or c is an operand
  * @example
- * gemm(2, 1, 3, Float64Array.of(1, 2, 3, 4, 5, 6), Float64Array.of(1, 0, -1)) // Float64Array [-2, -2]
+ * gemm(2, 1, 3, Float64Array.of(1, 2, 3, 4, 5, 6), Float64Array.of(1, 0, -1)) // [-2, -2]
  */
 export function gemm<T extends Floats>(
   m: number,
@@ -84,16 +85,16 @@ export function gemm<T extends Floats>(
   if (C.length !== m * n) throw new RangeError(`gemm: c must hold ${m}×${n} = ${m * n} numbers, got ${C.length}`);
   if (C === A.data || C === B.data) throw new RangeError("gemm: c must not be an operand, got the same array");
 
+  C.fill(0);
   if (m * n * k >= WORTH_PACKING && m >= TILE_ROWS && n >= TILE_ROWS) {
     multiplyBlocks(m, n, k, A, B, C, kernel ?? defaultKernel(C));
   } else {
-    C.fill(0);
     multiplyPlainly(m, n, k, A, B, { data: C, stride: [n, 1], offset: 0 });
   }
   return C;
 }
 
-/** Goto's loops: a block of B and a block of A are packed, then every tile of their product is the kernel's. */
+/** C += A·B by Goto's loops: a block of B and a block of A are packed, then every tile of their product is the kernel's. */
 function multiplyBlocks<T extends Floats>(
   m: number,
   n: number,
@@ -107,32 +108,31 @@ function multiplyBlocks<T extends Floats>(
   const tileColumns = TILE_BYTES / memory.BYTES_PER_ELEMENT;
   for (let j = 0; j < n; j += BLOCK_COLUMNS) {
     const columns = Math.min(BLOCK_COLUMNS, n - j);
-    const width = roundUp(columns, tileColumns);
+    const width = Math.ceil(columns / tileColumns) * tileColumns;
     for (let p = 0; p < k; p += BLOCK_DEPTH) {
       const depth = Math.min(BLOCK_DEPTH, k - p);
       pack(memory, B_START, tileColumns, swapped(b), j, columns, p, depth);
       for (let i = 0; i < m; i += BLOCK_ROWS) {
         const rows = Math.min(BLOCK_ROWS, m - i);
-        const height = roundUp(rows, TILE_ROWS);
         pack(memory, A_START, TILE_ROWS, a, i, rows, p, depth);
-        if (p === 0) memory.fill(0, C_START, C_START + height * width);
-        // Later blocks go on from the sum so far: adding up separate block sums would be another order.
-        else
-          for (let r = 0; r < rows; r++)
-            memory.set(c.subarray((i + r) * n + j, (i + r) * n + j + columns), C_START + r * width);
+        // Rows of C that lie side by side, here and there, are copied as one.
+        const [pieces, length] = width === n ? [1, rows * n] : [rows, columns];
+        const pieceOfC = (r: number) => c.subarray((i + r) * n + j, (i + r) * n + j + length);
+        // A later block goes on from the sums so far: adding up separate sums of blocks would be another order.
+        for (let r = 0, to = C_START; r < pieces; r++, to += width) memory.set(pieceOfC(r), to);
         for (let s = 0; s < width; s += tileColumns) {
-          kernel.multiply(A_START, B_START + s * depth, C_START + s, depth, height / TILE_ROWS, width);
+          kernel.multiply(A_START, B_START + s * depth, C_START + s, depth, Math.ceil(rows / TILE_ROWS), width);
         }
-        for (let r = 0; r < rows; r++)
-          c.set(memory.subarray(C_START + r * width, C_START + r * width + columns), (i + r) * n + j);
+        for (let r = 0, at = C_START; r < pieces; r++, at += width) pieceOfC(r).set(memory.subarray(at, at + length));
       }
     }
   }
 }
 
 /**
- * Copies rows × depth entries of x, from (i, p) on, into strips of `height` rows, each strip column after column; the last
- * is filled up with zeros, whose products land outside C. B is packed as Bᵀ, so that a strip has whole rows of B.
+ * Copies rows × depth entries of x, from (i, p) on, into strips of `height` rows, each strip column after column. Where the
+ * last strip has rows to spare they keep what they held: their products land outside C. B is packed as Bᵀ, so that a
+ * strip has whole rows of B.
  */
 function pack<T extends Floats>(
   memory: T,
@@ -146,12 +146,11 @@ function pack<T extends Floats>(
 ) {
   const { data, offset } = x;
   const [rowStride, columnStride] = x.stride as [number, number];
-  for (let r = 0; r < roundUp(rows, height); r++) {
+  for (let r = 0; r < rows; r++) {
     const inStrip = r % height;
     let to = at + (r - inStrip) * depth + inStrip;
     let from = offset + (i + r) * rowStride + p * columnStride;
-    if (r < rows) for (let q = 0; q < depth; q++, to += height, from += columnStride) memory[to] = data[from]!;
-    else for (let q = 0; q < depth; q++, to += height) memory[to] = 0;
+    for (let q = 0; q < depth; q++, to += height, from += columnStride) memory[to] = data[from]!;
   }
 }
 
@@ -218,7 +217,6 @@ function strided<T extends Floats>(name: string, x: T | Strided<T>, rows: number
 }
 
 const swapped = <T extends Floats>(x: Strided<T>): Strided<T> => ({ ...x, stride: [x.stride[1]!, x.stride[0]!] });
-const roundUp = (x: number, step: number) => Math.ceil(x / step) * step;
 const arrayLike = <T extends Floats>(x: T, length: number) => new (x.constructor as new (length: number) => T)(length);
 
 // ---- kernels ----
@@ -261,11 +259,14 @@ export function plainKernel<T extends Floats>(like: T): Kernel<T> {
 /**
  * The kernel in WebAssembly, for the element type of `like`.
  *
- * @throws ReferenceError or WebAssembly.CompileError where there is no WebAssembly, no SIMD, or no permission
+ * @throws ReferenceError, RangeError or WebAssembly.CompileError where there is no WebAssembly, no SIMD, or no permission
  */
 export function wasmKernel<T extends Floats>(like: T): Kernel<T> {
+  const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1; // as WebAssembly's memory always is
+  if (!littleEndian) throw new RangeError("wasmKernel: the machine must be little-endian");
   const bytes = like.BYTES_PER_ELEMENT;
-  const { memory, multiply } = new WebAssembly.Instance(new WebAssembly.Module(assemble(bytes))).exports as {
+  const module = assembleKernel(bytes, TILE_ROWS, MEMORY_LENGTH * bytes);
+  const { memory, multiply } = new WebAssembly.Instance(new WebAssembly.Module(module)).exports as {
     memory: { buffer: ArrayBuffer };
     multiply: Kernel<T>["multiply"];
   };
@@ -274,72 +275,4 @@ export function wasmKernel<T extends Floats>(like: T): Kernel<T> {
     multiply: (a, b, c, depth, tiles, columns) =>
       multiply(a * bytes, b * bytes, c * bytes, depth, tiles, columns * bytes),
   };
-}
-
-/**
- * The bytes of a module with two exports: `memory`, and `multiply` as in `Kernel`, with addresses in bytes. Opcodes are
- * those of the WebAssembly core specification 2.0, chapter 5; WebAssembly is a stack machine, so operands come first.
- */
-function assemble(bytes: number): Uint8Array<ArrayBuffer> {
-  const number = (x: number): number[] => (x < 128 ? [x] : [(x & 127) | 128, ...number(x >>> 7)]); // unsigned LEB128
-  const times = (count: number, code: (i: number) => number[]) =>
-    Array.from({ length: count }, (_, i) => code(i)).flat();
-
-  // Locals: six i32 parameters, three more i32, then the 128-bit registers.
-  const [a, b, c, depth, tiles, pitch, row, panel, left] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
-  const [sum, factor, entry] = [
-    (i: number, j: number) => 9 + 2 * i + j,
-    (j: number) => 9 + 2 * TILE_ROWS + j,
-    11 + 2 * TILE_ROWS,
-  ];
-
-  const get = (local: number) => [0x20, local];
-  const set = (local: number, ...value: number[]) => [...value, 0x21, local];
-  const constant = (x: number) => [0x41, x]; // 0 ≤ x < 64
-  const add = (local: number, ...value: number[]) => set(local, ...get(local), ...value, 0x6a);
-  const loop = (counter: number, body: number[]) => [
-    ...[0x03, 0x40, ...body], // loop …
-    ...[...get(counter), ...constant(1), 0x6b, 0x22, counter], // counter −= 1
-    ...[0x0d, 0, 0x0b], // … again unless it is 0
-  ];
-  const simd = (opcode: number, ...operands: number[]) => [0xfd, ...number(opcode), ...operands];
-  const load = (address: number, offset: number) => [...get(address), ...simd(0x00, 0, offset)];
-  const store = (address: number, offset: number, value: number) => [
-    ...get(address),
-    ...get(value),
-    ...simd(0x0b, 0, offset),
-  ];
-  const spread = (address: number, offset: number) => [...get(address), ...simd(bytes === 8 ? 0x0a : 0x09, 0, offset)]; // one number in all lanes
-  const [plus, product] = bytes === 8 ? [simd(0xf0), simd(0xf2)] : [simd(0xe4), simd(0xe6)];
-
-  const multiply = loop(tiles, [
-    ...set(row, ...get(c)),
-    ...times(TILE_ROWS, (i) => [...times(2, (j) => set(sum(i, j), ...load(row, 16 * j))), ...add(row, ...get(pitch))]),
-    ...set(panel, ...get(b)),
-    ...set(left, ...get(depth)),
-    ...loop(left, [
-      ...times(2, (j) => set(factor(j), ...load(panel, 16 * j))),
-      ...times(TILE_ROWS, (i) => [
-        ...set(entry, ...spread(a, i * bytes)),
-        ...times(2, (j) => set(sum(i, j), ...get(sum(i, j)), ...get(entry), ...get(factor(j)), ...product, ...plus)),
-      ]),
-      ...add(a, ...constant(TILE_ROWS * bytes)),
-      ...add(panel, ...constant(TILE_BYTES)),
-    ]),
-    ...times(TILE_ROWS, (i) => [...times(2, (j) => store(c, 16 * j, sum(i, j))), ...add(c, ...get(pitch))]),
-  ]);
-
-  const [I32, V128, FUNCTION, MEMORY] = [0x7f, 0x7b, 0, 2];
-  const sized = (content: number[]) => [...number(content.length), ...content];
-  const section = (id: number, ...content: number[]) => [id, ...sized([1, ...content])]; // with one entry
-  const name = (text: string) => sized(Array.from(text, (letter) => letter.charCodeAt(0)));
-  const locals = [2, 3, I32, 2 * TILE_ROWS + 3, V128];
-  return Uint8Array.of(
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
-    ...section(1, 0x60, ...sized(times(6, () => [I32])), 0), // a type: six i32, no result
-    ...section(3, 0), // a function of it
-    ...section(5, 0, ...number(Math.ceil((MEMORY_LENGTH * bytes) / 65536))), // memory, in pages of 64 KiB
-    ...[7, ...sized([2, ...name("memory"), MEMORY, 0, ...name("multiply"), FUNCTION, 0])],
-    ...section(10, ...sized([...locals, ...multiply, 0x0b])),
-  );
 }
