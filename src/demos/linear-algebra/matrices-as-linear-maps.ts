@@ -9,13 +9,13 @@
  * - Rank is decided by the diagonal of a column-pivoted R. That is a good guess, not a proof; singular values are the judge.
  * - Real float64 only; a complex map of n coordinates is written as a real one of 2n.
  */
-import { checkChoice, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
 import { SingularMatrixError } from "../../lib/errors.js";
 import { gemm } from "../../lib/gemm.js";
-import { column, type Matrix, matrixOver, norm, rowMajor, transpose, zeros } from "../../lib/matrix.js";
+import { column, copy, type Matrix, matrix, matrixOver, norm, rowMajor, transpose, zeros } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
 
-/** A function from vectors to vectors; it may get a buffer of its own to work in, and may return any array of numbers. */
+/** A function from vectors to vectors. What it is given it may write into; it may return any array of numbers. */
 export type VectorFunction = (x: Float64Array) => ArrayLike<number>;
 
 /**
@@ -49,7 +49,7 @@ export function matmul(a: Matrix, b: Matrix): Matrix {
  * @throws RangeError if x has not n entries, or a is empty
  * @throws TypeError if a is not a matrix of float64
  * @example
- * matvec(matrix([[1, 2], [3, 4], [5, 6]]), [1, -1]) // Float64Array [-1, -1, -1]
+ * matvec(matrix([[1, 2], [3, 4], [5, 6]]), [1, -1]) // [-1, -1, -1]
  */
 export function matvec(a: Matrix, x: ArrayLike<number>): Float64Array {
   const [m, n] = checkShape("matvec", "a", a);
@@ -65,6 +65,7 @@ function checkShape(caller: string, name: string, a: Matrix): readonly [number, 
   return a.shape as [number, number];
 }
 
+/** How to factor. */
 export interface QROptions {
   /** take the longest remaining column first, so that |r₁₁| ≥ |r₂₂| ≥ …; default false */
   readonly pivoting?: boolean;
@@ -72,6 +73,7 @@ export interface QROptions {
   readonly mode?: "reduced" | "complete";
 }
 
+/** The factorisation AΠ = QR. */
 export interface QR {
   /** m×k with orthonormal columns, k = min(m, n), or k = m if complete */
   readonly q: Matrix;
@@ -93,7 +95,7 @@ export interface QR {
  * @throws TypeError if a is not a matrix of float64
  * @see Golub, Van Loan, "Matrix Computations", 4th ed., 2013, algorithms 5.2.1 and 5.4.1
  * @example
- * toRows(qr(matrix([[3, 1], [4, 2]])).r) // [[-5, -2.2], [0, 0.4]] to rounding
+ * toRows(qr(matrix([[3, 1], [4, 2]])).r) // [[-5, -2.2], [0, 0.4]]
  */
 export function qr(a: Matrix, { pivoting = false, mode = "reduced" }: QROptions = {}): QR {
   const [m, n] = checkMatrix("qr", "a", a);
@@ -113,7 +115,7 @@ export function qr(a: Matrix, { pivoting = false, mode = "reduced" }: QROptions 
   const q = new Float64Array(m * k); // its columns, one after the other
   for (let j = 0; j < k; j++) q[j * m + j] = 1;
   for (let j = factors.length - 1; j >= 0; j--) {
-    for (let l = j; l < k; l++) reflect(columns, j * m + j, factors[j]!, q, l * m + j, m - j); // Q = H₁H₂⋯ (6)
+    reflect(columns, j * m + j, factors[j]!, q, j * m + j, m - j, k - j, m); // Q = H₁H₂⋯ (6)
   }
   return { q: matrixOver(rowMajor(transpose(matrixOver(q, k, m))), m, k), r, permutation };
 }
@@ -134,17 +136,20 @@ function triangularise(columns: Float64Array, m: number, n: number, pivoting: bo
       swap(columns, j * m, longest * m, m);
     }
     factors[j] = makeReflection(columns, j * m + j, m - j);
-    for (let l = j + 1; l < n; l++) {
-      reflect(columns, j * m + j, factors[j]!, columns, l * m + j, m - j); // (6)
-      if (pivoting && lengths[l]! > 0) {
-        // The rest of the column is shorter by what went into r; where that cancels too many digits, measure anew.
-        const left = Math.max(0, 1 - (columns[l * m + j]! / lengths[l]!) ** 2);
-        if (left * (lengths[l]! / known[l]!) ** 2 > 1e-8) lengths[l] = lengths[l]! * Math.sqrt(left);
-        else known[l] = lengths[l] = norm(columns.subarray(l * m + j + 1, l * m + m));
-      }
-    }
+    reflect(columns, j * m + j, factors[j]!, columns, (j + 1) * m + j, m - j, n - j - 1, m); // (6)
+    if (pivoting) shorten(lengths, known, columns, m, n, j);
   }
   return { factors, permutation };
+}
+
+/** After step j the rest of each column is shorter by what went into row j of R. */
+function shorten(lengths: Float64Array, known: Float64Array, columns: Float64Array, m: number, n: number, j: number) {
+  for (let l = j + 1; l < n; l++) {
+    const left = Math.max(0, 1 - (columns[l * m + j]! / lengths[l]!) ** 2);
+    // Where the subtraction has cancelled half of the digits (or divided 0 by 0), the length is measured anew.
+    if (left * (lengths[l]! / known[l]!) ** 2 > 1e-8) lengths[l] = lengths[l]! * Math.sqrt(left);
+    else known[l] = lengths[l] = norm(columns.subarray(l * m + j + 1, l * m + m));
+  }
 }
 
 /**
@@ -156,25 +161,389 @@ function makeReflection(x: Float64Array, at: number, length: number): number {
   const below = x.subarray(at + 1, at + length);
   if (!below.some((entry) => entry !== 0)) return 0;
   const alpha = x[at]!;
-  const beta = (alpha > 0 ? -1 : 1) * norm(x.subarray(at, at + length)); // this sign, so that alpha − beta cancels nothing (5)
+  const beta = (alpha < 0 ? 1 : -1) * norm(x.subarray(at, at + length)); // this sign, so that alpha − beta cancels nothing (5)
   let square = 1;
   for (let i = 0; i < below.length; i++) square += (below[i] = below[i]! / (alpha - beta)) ** 2;
   x[at] = beta;
   return 2 / square;
 }
 
-/** x becomes x − τv(vᵀx), where v = (1, the entries after `from`). */
-function reflect(v: Float64Array, from: number, tau: number, x: Float64Array, at: number, length: number): void {
-  let [s0, s1, s2, s3] = [x[at]!, 0, 0, 0]; // four sums do not wait for each other
-  let i = 1;
-  for (; i + 3 < length; i += 4) {
-    s0 += v[from + i]! * x[at + i]!;
-    s1 += v[from + i + 1]! * x[at + i + 1]!;
-    s2 += v[from + i + 2]! * x[at + i + 2]!;
-    s3 += v[from + i + 3]! * x[at + i + 3]!;
+/**
+ * Each of `count` vectors x, `pitch` apart, becomes x − τv(vᵀx), where v = (1, the entries after `from`). Four at a time:
+ * they share the loads of v, and their sums do not wait for each other.
+ */
+function reflect(
+  v: Float64Array,
+  from: number,
+  tau: number,
+  x: Float64Array,
+  at: number,
+  length: number,
+  count: number,
+  pitch: number,
+): void {
+  let left = count;
+  for (; left >= 4; left -= 4, at += 4 * pitch) {
+    const [a, b, c, d] = [at, at + pitch, at + 2 * pitch, at + 3 * pitch];
+    let [s, t, u, w] = [x[a]!, x[b]!, x[c]!, x[d]!];
+    for (let i = 1; i < length; i++) {
+      const vi = v[from + i]!;
+      s += vi * x[a + i]!;
+      t += vi * x[b + i]!;
+      u += vi * x[c + i]!;
+      w += vi * x[d + i]!;
+    }
+    s *= tau;
+    t *= tau;
+    u *= tau;
+    w *= tau;
+    x[a] = x[a]! - s;
+    x[b] = x[b]! - t;
+    x[c] = x[c]! - u;
+    x[d] = x[d]! - w;
+    for (let i = 1; i < length; i++) {
+      const vi = v[from + i]!;
+      x[a + i] = x[a + i]! - s * vi;
+      x[b + i] = x[b + i]! - t * vi;
+      x[c + i] = x[c + i]! - u * vi;
+      x[d + i] = x[d + i]! - w * vi;
+    }
   }
-  for (; i < length; i++) s0 += v[from + i]! * x[at + i]!;
-  const s = tau * (s0 + s1 + (s2 + s3));
-  x[at] = x[at]! - s;
-  for (i = 1; i < length; i++) x[at + i] = x[at + i]! - s * v[from + i]!;
+  for (; left > 0; left--, at += pitch) {
+    let s = x[at]!;
+    for (let i = 1; i < length; i++) s += v[from + i]! * x[at + i]!;
+    s *= tau;
+    x[at] = x[at]! - s;
+    for (let i = 1; i < length; i++) x[at + i] = x[at + i]! - s * v[from + i]!;
+  }
+}
+
+const largest = (x: Float64Array) => x.reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
+
+function columnNorms(columns: Float64Array, m: number, n: number): Float64Array {
+  return Float64Array.from({ length: n }, (_, j) => norm(columns.subarray(j * m, j * m + m)));
+}
+
+/** Exchanges the i-th and the j-th run of `length` numbers. */
+function swap(x: Float64Array | Int32Array, i: number, j: number, length: number): void {
+  for (let t = 0; t < length; t++) [x[i + t], x[j + t]] = [x[j + t]!, x[i + t]!];
+}
+
+/**
+ * The matrix of a linear function: column j is the image of the j-th basis vector.
+ *
+ * @param f linear function of n coordinates, called n times
+ * @param n number of coordinates of its argument, at least 1
+ * @returns m×n matrix, m the length of f's values; meaningless where f is not linear, see `linearityErrors`
+ * @throws TypeError if f returns vectors of different lengths, empty ones, or no vectors
+ * @throws RangeError if n is not a positive integer, or f returns a number that is not finite
+ * @example
+ * toRows(matrixOf(([x, y]) => [x + y, x - y, 3 * y], 2)) // [[1, 1], [1, -1], [0, 3]]
+ */
+export function matrixOf(f: VectorFunction, n: number): Matrix {
+  checkInteger("matrixOf", "n", n, 1);
+  const images = Array.from({ length: n }, (_, j) => checkVector("matrixOf", `f(e${j})`, f(basisVector(n, j)))); // (1)
+  const m = images[0]!.length;
+  for (const [j, image] of images.entries()) {
+    if (!(image.length === m && m >= 1)) {
+      throw new TypeError(
+        `matrixOf: f must return vectors of one length above 0, got ${m} for e0 and ${image.length} for e${j}`,
+      );
+    }
+  }
+  return matrix(Array.from({ length: m }, (_, i) => images.map((image) => image[i]!)));
+}
+
+function basisVector(n: number, j: number): Float64Array {
+  const e = new Float64Array(n);
+  e[j] = 1;
+  return e;
+}
+
+/** What is left over of the two laws of linearity; zeros for a linear function. */
+export interface LinearityErrors {
+  /** f(x + y) − f(x) − f(y) */
+  readonly additivity: Float64Array;
+  /** f(cx) − c·f(x) */
+  readonly homogeneity: Float64Array;
+  /** the c of the homogeneity error, an integer in [2, 9] */
+  readonly factor: number;
+}
+
+/**
+ * By how much a function misses the two laws of linearity, at one random pair of vectors.
+ *
+ * The vectors hold integers in [−9, 9], so a function that computes with integers has errors without any rounding: an
+ * affine x ↦ Ax + b shows exactly −b and (1 − c)b.
+ *
+ * @param f function of n coordinates, called four times
+ * @param n number of coordinates, at least 1
+ * @param options.seed default 0
+ * @throws RangeError if n is not a positive integer, or f returns vectors of different lengths or numbers that are not finite
+ * @throws TypeError if f returns no vectors
+ * @example
+ * linearityErrors(([x]) => [3 * x + 1], 1).additivity // [-1]
+ */
+export function linearityErrors(
+  f: VectorFunction,
+  n: number,
+  { seed = 0 }: { readonly seed?: number } = {},
+): LinearityErrors {
+  checkInteger("linearityErrors", "n", n, 1);
+  const { integer } = random(seed);
+  const draw = () => Float64Array.from({ length: n }, () => integer(19) - 9);
+  const [x, y, factor] = [draw(), draw(), 2 + integer(8)];
+  const sum = x.map((xi, i) => xi + y[i]!);
+  const multiple = x.map((xi) => factor * xi);
+  const fx = checkVector("linearityErrors", "f(x)", f(x));
+  const value = (name: string, at: Float64Array) => checkVector("linearityErrors", name, f(at), fx.length);
+  const [fy, fsum, fmultiple] = [value("f(y)", y), value("f(x + y)", sum), value("f(cx)", multiple)];
+  return {
+    additivity: fsum.map((whole, i) => whole - fx[i]! - fy[i]!),
+    homogeneity: fmultiple.map((whole, i) => whole - factor * fx[i]!),
+    factor,
+  };
+}
+
+/** The solution of a least-squares problem, and what it leaves. */
+export interface LeastSquares {
+  /** x, n numbers */
+  readonly solution: Float64Array;
+  /** b − Ax, m numbers */
+  readonly residual: Float64Array;
+  /** numerical rank of A */
+  readonly rank: number;
+}
+
+/** Where rounding ends and a number begins. */
+export interface RankOptions {
+  /** |rⱼⱼ| of the pivoted R at or below this counts as 0; default max(m, n)·2⁻⁵²·|r₁₁| */
+  readonly tolerance?: number;
+}
+
+/**
+ * The x with the smallest ‖b − Ax‖₂ and, where there are several, the smallest ‖x‖₂.
+ *
+ * By column-pivoted QR; AᵀA, which squares the condition number, is never formed.
+ *
+ * @param a m×n matrix of finite numbers, tall, square or wide, of any rank
+ * @param b m finite numbers
+ * @throws RangeError if a is empty, a or b is not finite, b has not m entries or the tolerance is negative
+ * @throws TypeError if a is not a matrix of float64 or b not an array
+ * @example
+ * leastSquares(matrix([[1, 0], [1, 1], [1, 2]]), [1, 2, 6]).solution // [0.5, 2.5]
+ */
+export function leastSquares(a: Matrix, b: ArrayLike<number>, { tolerance }: RankOptions = {}): LeastSquares {
+  const [m, n] = checkMatrix("leastSquares", "a", a);
+  const target = checkVector("leastSquares", "b", b, m);
+  const { q, r, permutation } = qr(a, { pivoting: true });
+  const rank = rankOf("leastSquares", a, r, tolerance);
+  const solution = new Float64Array(n);
+  if (rank > 0) {
+    const y = matvec(transpose(columnsFrom(q, 0, rank)), target); // Qᵀb
+    const x = rank === n ? solveTriangular("upper", r, y) : shortestSolution(r.hi(rank, n), y); // Rx = Qᵀb (7)
+    for (let j = 0; j < n; j++) solution[permutation[j]!] = x[j]!;
+  }
+  if (!solution.every(Number.isFinite))
+    throw new RangeError("leastSquares: the solution must not overflow, got Infinity");
+  return { solution, residual: matvec(a, solution).map((image, i) => target[i]! - image), rank };
+}
+
+/** The shortest x with Rx = y, for a wide R of independent rows: Rᵀ = ZT, so x = ZT⁻ᵀy has no part outside R's rows. */
+function shortestSolution(r: Matrix, y: Float64Array): Float64Array {
+  const { q: z, r: t } = qr(transpose(r));
+  return matvec(z, solveTriangular("lower", transpose(t), y));
+}
+
+/** x with Tx = y, one unknown after the other. */
+function solveTriangular(triangle: "upper" | "lower", t: Matrix, y: Float64Array): Float64Array {
+  const n = y.length;
+  const entries = rowMajor(t);
+  const x = y.slice();
+  for (let step = 0; step < n; step++) {
+    const j = triangle === "upper" ? n - 1 - step : step;
+    x[j] = x[j]! / entries[j * n + j]!;
+    const [from, to] = triangle === "upper" ? [0, j] : [j + 1, n];
+    for (let i = from; i < to; i++) x[i] = x[i]! - entries[i * n + j]! * x[j]!;
+  }
+  return x;
+}
+
+/** How many diagonal entries of a pivoted R are more than rounding. */
+function rankOf(caller: string, a: Matrix, r: Matrix, tolerance?: number): number {
+  const [k, n] = r.shape as [number, number];
+  if (tolerance !== undefined) checkNumber(caller, "tolerance", tolerance, { min: 0 });
+  const threshold = tolerance ?? Math.max(...a.shape) * Number.EPSILON * Math.abs(r.get(0, 0));
+  let rank = 0;
+  while (rank < Math.min(k, n) && Math.abs(r.get(rank, rank)) > threshold) rank++;
+  return rank;
+}
+
+/** Columns from … to−1, copied. */
+function columnsFrom(a: Matrix, from: number, to: number): Matrix {
+  return copy(a.hi(a.shape[0]!, to).lo(0, from));
+}
+
+/** What a map reaches and what it destroys, for A and for Aᵀ. */
+export interface FundamentalSubspaces {
+  /** numerical rank r */
+  readonly rank: number;
+  /** m×r orthonormal basis of all Ax */
+  readonly columnSpace: Matrix;
+  /** n×r orthonormal basis of all Aᵀy */
+  readonly rowSpace: Matrix;
+  /** n×(n − r) orthonormal basis of the x with Ax = 0 */
+  readonly nullSpace: Matrix;
+  /** m×(m − r) orthonormal basis of the y with Aᵀy = 0 */
+  readonly leftNullSpace: Matrix;
+}
+
+/**
+ * Orthonormal bases of the four fundamental subspaces, from two QR factorisations.
+ *
+ * The rank is what the pivoted R suggests: a heuristic, right unless singular values come close to the tolerance. A basis
+ * may have no columns. It is one of many: compare projectors, not bases.
+ *
+ * @param a m×n matrix of finite numbers; m×m and n×n matrices are made on the way
+ * @throws RangeError if a is empty or not finite, or the tolerance is negative
+ * @throws TypeError if a is not a matrix of float64
+ * @example
+ * fundamentalSubspaces(matrix([[1, 2], [2, 4], [3, 6]])).rank // 1
+ */
+export function fundamentalSubspaces(a: Matrix, { tolerance }: RankOptions = {}): FundamentalSubspaces {
+  const [m, n] = checkMatrix("fundamentalSubspaces", "a", a);
+  const { q, r, permutation } = qr(a, { pivoting: true, mode: "complete" });
+  const rank = rankOf("fundamentalSubspaces", a, r, tolerance);
+  const rows = zeros(n, Math.max(rank, 1)); // the rows of R that count, back in A's order of columns, as columns
+  for (let i = 0; i < rank; i++) {
+    for (let j = 0; j < n; j++) rows.set(permutation[j]!, i, r.get(i, j));
+  }
+  const { q: z } = qr(rows, { mode: "complete" });
+  return {
+    rank,
+    columnSpace: columnsFrom(q, 0, rank),
+    rowSpace: columnsFrom(z, 0, rank),
+    nullSpace: columnsFrom(z, rank, n),
+    leftNullSpace: columnsFrom(q, rank, m),
+  };
+}
+
+/**
+ * The orthogonal projector P = QQᵀ onto the column space of A: Px is the point of that space nearest to x.
+ *
+ * @param a m×n matrix of finite numbers, of any rank
+ * @returns m×m symmetric matrix, its trace the numerical rank of A
+ * @throws RangeError if a is empty or not finite, or the tolerance is negative
+ * @throws TypeError if a is not a matrix of float64
+ * @example
+ * toRows(projector(matrix([[2], [0]]))) // [[1, 0], [0, 0]]
+ */
+export function projector(a: Matrix, { tolerance }: RankOptions = {}): Matrix {
+  const [m] = checkMatrix("projector", "a", a);
+  const { q, r } = qr(a, { pivoting: true });
+  const rank = rankOf("projector", a, r, tolerance);
+  const basis = columnsFrom(q, 0, rank);
+  return rank === 0 ? zeros(m, m) : matmul(basis, transpose(basis)); // (8)
+}
+
+/**
+ * The matrix B⁻¹AB of the same map in another basis.
+ *
+ * @param a n×n matrix
+ * @param basis n×n matrix, its columns the new basis vectors in old coordinates
+ * @returns n×n matrix: what it does to new coordinates, A does to old ones
+ * @throws RangeError if a is not square, the basis has another shape, or an entry is not finite
+ * @throws TypeError if an argument is not a matrix of float64
+ * @throws SingularMatrixError if a basis vector lies, to rounding, in the span of the others
+ * @example
+ * toRows(changeOfBasis(matrix([[2, 0], [0, 1]]), matrix([[1, 5], [0, 1]]))) // [[2, 5], [0, 1]]
+ */
+export function changeOfBasis(a: Matrix, basis: Matrix): Matrix {
+  const [n, columnsOfA] = checkMatrix("changeOfBasis", "a", a);
+  const [m, k] = checkMatrix("changeOfBasis", "basis", basis);
+  if (columnsOfA !== n) throw new RangeError(`changeOfBasis: a must be square, got ${n}×${columnsOfA}`);
+  if (!(m === n && k === n)) throw new RangeError(`changeOfBasis: basis must be ${n}×${n} like a, got ${m}×${k}`);
+  const { q, r, permutation } = qr(basis, { pivoting: true });
+  for (let j = 0; j < n; j++) {
+    const vector = permutation[j]!;
+    if (!(Math.abs(r.get(j, j)) > n * Number.EPSILON * norm(column(basis, vector)))) {
+      throw new SingularMatrixError(`changeOfBasis: basis must be invertible, got a dependent column ${vector}`, j);
+    }
+  }
+  const images = matmul(transpose(q), matmul(a, basis)); // QᵀAB
+  const result = zeros(n, n);
+  for (let l = 0; l < n; l++) {
+    const x = solveTriangular("upper", r, column(images, l)); // RΠᵀX = QᵀAB (9)
+    for (let j = 0; j < n; j++) result.set(permutation[j]!, l, x[j]!);
+  }
+  return result;
+}
+
+/** Which of the two orders of subtraction. */
+export interface GramSchmidtOptions {
+  /** coefficients from the given column (classical) or from what is left of it (modified); default 'modified' */
+  readonly variant?: "classical" | "modified";
+}
+
+/** The factorisation of the columns so far. */
+export interface GramSchmidtState {
+  /** m×j, columns of length 1 */
+  readonly q: Matrix;
+  /** j×j, upper triangular, positive diagonal: the first j columns of A are QR */
+  readonly r: Matrix;
+}
+
+/**
+ * Gram–Schmidt orthogonalisation, one state for each column.
+ *
+ * Here to be compared with `qr`: the columns it returns lose their orthogonality as A becomes ill-conditioned.
+ *
+ * @param a m×n matrix of finite numbers, n ≤ m
+ * @throws RangeError if a is wide, empty or not finite, or the variant is unknown
+ * @throws TypeError if a is not a matrix of float64
+ * @throws SingularMatrixError if nothing at all is left of a column
+ * @example
+ * [...gramSchmidtSteps(matrix([[3, 1], [4, 2]]))].length // 2
+ */
+export function* gramSchmidtSteps(
+  a: Matrix,
+  { variant = "modified" }: GramSchmidtOptions = {},
+): Generator<GramSchmidtState> {
+  const [m, n] = checkMatrix("gramSchmidt", "a", a);
+  checkChoice("gramSchmidt", "variant", variant, ["classical", "modified"]);
+  if (!(n <= m)) throw new RangeError(`gramSchmidt: a must have at most as many columns as rows, got ${m}×${n}`);
+  const qs: Float64Array[] = [];
+  const r = zeros(n, n);
+  for (let j = 0; j < n; j++) {
+    const given = column(a, j);
+    const left = given.slice();
+    for (let i = 0; i < j; i++) {
+      const coefficient = dot(qs[i]!, variant === "classical" ? given : left);
+      for (let t = 0; t < m; t++) left[t] = left[t]! - coefficient * qs[i]![t]!;
+      r.set(i, j, coefficient);
+    }
+    const length = norm(left);
+    if (!(length > 0))
+      throw new SingularMatrixError(`gramSchmidt: columns must be independent, got a dependent column ${j}`, j);
+    qs.push(left.map((x) => x / length));
+    r.set(j, j, length);
+    yield { q: copy(transpose(matrix(qs))), r: copy(r.hi(j + 1, j + 1)) };
+  }
+}
+
+/**
+ * Gram–Schmidt orthogonalisation run to the end.
+ *
+ * @see gramSchmidtSteps for the arguments and the errors
+ * @example
+ * toRows(gramSchmidt(matrix([[3, 1], [4, 2]])).r) // [[5, 2.2], [0, 0.4]]
+ */
+export function gramSchmidt(a: Matrix, options: GramSchmidtOptions = {}): GramSchmidtState {
+  return [...gramSchmidtSteps(a, options)].at(-1)!;
+}
+
+function dot(x: Float64Array, y: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
+  return sum;
 }
