@@ -51,7 +51,14 @@ describe("npm pack, installed into an empty project", () => {
     const installed = Object.keys(lock.packages)
       .filter((path) => path !== "")
       .map((path) => path.replace("node_modules/", ""));
-    expect(installed.sort()).toEqual(["@types/ndarray", "iota-array", "is-buffer", "ndarray", "pure-rand", "runnable-ml"]);
+    expect(installed.sort()).toEqual([
+      "@types/ndarray",
+      "iota-array",
+      "is-buffer",
+      "ndarray",
+      "pure-rand",
+      "runnable-ml",
+    ]);
   });
 
   test("gives the right results in this Node, and the same bits in Node 22, 24 and 26", () => {
@@ -93,7 +100,11 @@ describe("npm pack, installed into an empty project", () => {
     });
     expect(warnings).toEqual([]);
     const printed: string[] = [];
-    const browser = createContext({ console: { log: (text: string) => printed.push(text) }, atob, WebAssembly: Reflect.get(globalThis, "WebAssembly") });
+    const browser = createContext({
+      console: { log: (text: string) => printed.push(text) },
+      atob,
+      WebAssembly: Reflect.get(globalThis, "WebAssembly"),
+    });
     runInContext(outputFiles[0]!.text, browser);
     expect(JSON.parse(printed[0]!)).toEqual(node(process.execPath));
   }, 60_000);

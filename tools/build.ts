@@ -4,6 +4,6 @@ import { build } from "./setup.ts";
 
 await main(async () => {
   await build();
-  console.log("dist/ is up to date.");
+  console.error("dist/ is up to date."); // stdout belongs to npm pack --json
   return 0;
 });

@@ -7,33 +7,6 @@ import { buildNotebook } from "./notebook.ts";
 import { PLANNED } from "./planned.ts";
 import { main, nearest, root, Stop, writeWhole } from "./project.ts";
 
-await main((args) => {
-  const [name = ""] = args;
-  const all = Object.entries(PLANNED).flatMap(([category, slugs]) => slugs.map((slug) => `${category}/${slug}`));
-  if (!all.includes(name)) {
-    throw new Stop(
-      `"${name}" is none of the ${all.length} concepts, written <category>/<slug>. Nearest: ${nearest(all, name).join(", ")}.`,
-    );
-  }
-  for (const pathOf of Object.values(ARTEFACTS)) {
-    if (existsSync(join(root, pathOf(name)))) throw new Stop(`${pathOf(name)} is there already; nothing was written.`);
-  }
-  const [category, slug] = name.split("/") as [string, string];
-  const title = slug[0]!.toUpperCase() + slug.slice(1).replaceAll("-", " ");
-  const id = slug.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  writeWhole(ARTEFACTS.demo(name), demo(title, id));
-  writeWhole(ARTEFACTS.figure(name), figure(title, id));
-  writeWhole(ARTEFACTS.test(name), testFile(name));
-  writeWhole(ARTEFACTS.note(name), note(title, category, name, id));
-  writeWhole(
-    ARTEFACTS.notebook(name),
-    `${JSON.stringify(buildNotebook(readNote(root, name), catalogue()), null, 1)}\n`,
-  );
-  for (const pathOf of Object.values(ARTEFACTS)) console.log(`wrote ${pathOf(name)}`);
-  console.log("Replace what stands between ‹ and ›, then npm test: it names what is missing.");
-  return 0;
-});
-
 const note = (title: string, category: string, name: string, id: string) => `---
 title: ${title}
 category: ${category}
@@ -116,3 +89,30 @@ describe("bad input", () => {
   });
 });
 `;
+
+await main((args) => {
+  const [name = ""] = args;
+  const all = Object.entries(PLANNED).flatMap(([category, slugs]) => slugs.map((slug) => `${category}/${slug}`));
+  if (!all.includes(name)) {
+    throw new Stop(
+      `"${name}" is none of the ${all.length} concepts, written <category>/<slug>. Nearest: ${nearest(all, name).join(", ")}.`,
+    );
+  }
+  for (const pathOf of Object.values(ARTEFACTS)) {
+    if (existsSync(join(root, pathOf(name)))) throw new Stop(`${pathOf(name)} is there already; nothing was written.`);
+  }
+  const [category, slug] = name.split("/") as [string, string];
+  const title = slug[0]!.toUpperCase() + slug.slice(1).replaceAll("-", " ");
+  const id = slug.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  writeWhole(ARTEFACTS.demo(name), demo(title, id));
+  writeWhole(ARTEFACTS.figure(name), figure(title, id));
+  writeWhole(ARTEFACTS.test(name), testFile(name));
+  writeWhole(ARTEFACTS.note(name), note(title, category, name, id));
+  writeWhole(
+    ARTEFACTS.notebook(name),
+    `${JSON.stringify(buildNotebook(readNote(root, name), catalogue()), null, 1)}\n`,
+  );
+  for (const pathOf of Object.values(ARTEFACTS)) console.log(`wrote ${pathOf(name)}`);
+  console.log("Replace what stands between ‹ and ›, then npm test: it names what is missing.");
+  return 0;
+});

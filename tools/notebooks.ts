@@ -57,7 +57,9 @@ await main(async (args) => {
   }
 });
 
-const indented = (text: string) => text.replace(/^/gm, "    ");
+function indented(text: string): string {
+  return text.replace(/^/gm, "    ");
+}
 
 /** As Jupyter writes notebooks, without what changes from run to run: times and the client's own notes. */
 function serialised(notebook: Notebook): string {

@@ -35,7 +35,7 @@ export async function build(): Promise<void> {
   writeFileSync(join(fresh, ".complete"), hash);
   rmSync(join(root, "dist"), { recursive: true, force: true });
   renameSync(fresh, join(root, "dist"));
-  console.log("Built dist/.");
+  console.error("Built dist/.");
 }
 
 /** Makes `.venv` with JupyterLab and the tslab kernel unless it is there, whole, for this very project and set of packages. */

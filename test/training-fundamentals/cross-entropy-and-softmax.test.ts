@@ -87,7 +87,7 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tol
   }
 }
 
-/** Hard-margin solution without intercept: nearest point to 0 of the hull of the flipped points, over its squared length. */
+/** Four points that a line through the origin separates. */
 const SEPARABLE = {
   x: shaped(2, [1, 0.5, 2, 1, -1, 0.2, -1.5, -1]),
   y: Int32Array.of(1, 1, 0, 0),
@@ -156,14 +156,14 @@ claim("fused-loss-is-finite-where-composed-is-not", () => {
 });
 
 claim("exp-overflows-at-709-88-and-11", () => {
-  const f16 = Reflect.get(Math, "f16round") as ((x: number) => number) | undefined;
+  const f16 = Reflect.get(Math, "f16round") as (x: number) => number; // Node 24 has it, TypeScript's types not yet
   expect(exp(709.7827)).toBeLessThan(Infinity);
   expect(exp(709.7828)).toBe(Infinity);
   expect(exp(-745.1332)).toBe(5e-324);
   expect(exp(-745.1333)).toBe(0);
   expect(Math.fround(exp(88.7228))).toBeLessThan(Infinity);
   expect(Math.fround(exp(88.7229))).toBe(Infinity);
-  if (f16) expect([f16(exp(11.09)), f16(exp(11.091))]).toEqual([65504, Infinity]); // Node 24 has float16
+  expect([f16(exp(11.09)), f16(exp(11.091))]).toEqual([65504, Infinity]);
   expect(log(65520)).toBeCloseTo(11.0901, 4); // 65504 + half a spacing: what float16 rounds to Infinity
 });
 
@@ -174,6 +174,8 @@ claim("tiny-losses-keep-their-digits", () => {
   expect(crossEntropy(matrix([z]), [0]).loss / 4.248354255291589e-18).toBeCloseTo(1, 12); // e⁻⁴⁰
   expect(crossEntropy(matrix([[0, -745]]), [0]).loss).toBe(5e-324);
   expect(logSumExp([0, -40])).toBe(log1p(exp(-40)));
+  // p − 1 cannot: p is rounded to 1. The other component keeps them.
+  expect([...crossEntropy(matrix([z]), [0]).gradient.data]).toEqual([0, exp(-40)]);
 });
 
 claim("soft-target-floor-is-entropy", () => {
@@ -380,6 +382,8 @@ claim("masked-class-drops-out", () => {
   const impossible = crossEntropy(matrix([[1, -Infinity, 0.5]]), [1]);
   expect(impossible.loss).toBe(Infinity);
   expect(impossible.gradient.get(0, 1)).toBe(-1);
+  // label smoothing puts mass on every class, masked ones too
+  expect(crossEntropy(matrix([[1, -Infinity, 0.5]]), [0], { labelSmoothing: 0.1 }).loss).toBe(Infinity);
 });
 
 claim("temperature-divides-logits-and-gradient", () => {
@@ -407,6 +411,10 @@ claim("temperature-divides-logits-and-gradient", () => {
   expectClose(softmax(z, { temperature: 1e-300 }), [1, 0, 0], 0);
   expectClose(softmax([2, 2, 1], { temperature: 1e-3 }), [0.5, 0.5, 0], 0);
   expectClose(softmax(z, { temperature: 1e300 }), [1 / 3, 1 / 3, 1 / 3], 1e-15);
+  // the logits are 2e308 apart, which overflows, but z/T is (1, −1) and −Infinity stays a mask
+  const sigmoid2 = 1 / (1 + exp(-2));
+  expectClose(softmax([1e308, -1e308, -Infinity], { temperature: 1e308 }), [sigmoid2, 1 - sigmoid2, 0], 1e-15);
+  expectClose(softmax([1e308, -1e308], { temperature: 1e-300 }), [1, 0], 0);
 });
 
 describe("logSumExp", () => {
@@ -499,6 +507,8 @@ describe("softmax and logSoftmax", () => {
     expect(logSoftmax([40, 0])[0]).toBe(-log1p(exp(-40))); // not 40 − (40 + 4e-18)
     expect([...softmax([5e-324, 0])]).toEqual([0.5, 0.5]);
     expect([...softmax([7])]).toEqual([1]);
+    expect(softmax([0, -40])[1]).toBe(exp(-40) / (1 + exp(-40))); // small probabilities keep their digits
+    expect(logSoftmax([1e308, -1e308])[1]).toBe(-Infinity); // −2e308
   });
 });
 
@@ -588,6 +598,8 @@ describe("crossEntropy", () => {
     expect(crossEntropy(matrix([[1e308, -1e308]]), [1]).loss).toBe(Infinity); // 2e308
     expect([...crossEntropy(matrix([[1e308, -1e308]]), [1]).gradient.data]).toEqual([1, -1]);
     expect(crossEntropy(matrix([[5e-324, 0]]), [1]).loss).toBe(Math.LN2);
+    const two = crossEntropy(shaped(2, [1e308, 0, 1e308, 0]), [1, 1]);
+    expect([two.loss, ...two.losses]).toEqual([Infinity, 1e308, 1e308]); // the sum over the rows is 2e308
     expect(crossEntropy(shaped(1, [-3, 8]), [0, 0]).loss).toBe(0);
     const repeated = crossEntropy(shaped(3, [1, 2, 4, 1, 2, 4, 1, 2, 4]), [1, 1, 1]);
     expect(repeated.loss).toBeCloseTo(crossEntropy(matrix([[1, 2, 4]]), [1]).loss, 15);
@@ -654,8 +666,16 @@ describe("crossEntropy", () => {
     rejects(z, y, { weights: [1, 2] }, "weights must have length 3, got 2");
     rejects(z, y, { weights: [1, -2, 3] }, "weights[1] must be a finite number in [0, Infinity), got -2");
     rejects(z, y, { weights: [1, Number.NaN, 3] }, "weights must be finite, got NaN at 1");
-    const zero = "weights of the labels must have a positive sum to average over, got 0";
-    rejects(z, y, { weights: [1, 0, 0] }, zero);
+    const total = "weights of the labels must have a positive, finite sum to average over";
+    rejects(z, y, { weights: [1, 0, 0] }, `${total}, got 0`);
+    rejects(z, y, { weights: [1, 1e308, 1e308] }, `${total}, got Infinity`);
+    expect(
+      crossEntropy(z, y, { weights: [1, 1e308, 1e308], reduction: "sum" }).gradient.data.every(Number.isFinite),
+    ).toBe(true);
+    for (const missing of [null, undefined, 1]) {
+      const message = `crossEntropy: targets must be an array of labels or a matrix, got ${missing}`;
+      expect(() => crossEntropy(z, missing as never)).toThrow(new TypeError(message));
+    }
     expect(crossEntropy(z, y, { weights: [1, 0, 0], reduction: "sum" }).loss).toBe(0);
     rejects(z, y, { reduction: "none" as never }, "reduction must be one of 'mean', 'sum', got 'none'");
 
@@ -665,8 +685,10 @@ describe("crossEntropy", () => {
     rejects(z, matrix([[1, 0, 0]]), {}, "targets must be 2×3 like the logits, got 1×3");
     rejects(z, shaped(2, [1, 0, 0, 1]), {}, "targets must be 2×3 like the logits, got 2×2");
     rejects(z, shaped(3, [0.5, 0.5, 0, 1.5, -0.5, 0]), {}, "targets must not be negative, got -0.5 at (1, 1)");
-    const total = "targets must sum to 1 in every row (or set allowUnnormalised), got 1.5 in row 1";
-    rejects(z, shaped(3, [0.5, 0.5, 0, 1, 0.5, 0]), {}, total);
+    const unnormalised = "targets must sum to 1 in every row (or set allowUnnormalised), got 1.5 in row 1";
+    rejects(z, shaped(3, [0.5, 0.5, 0, 1, 0.5, 0]), {}, unnormalised);
+    const infinite = "weighted targets must have a finite sum, got Infinity in row 1";
+    rejects(z, shaped(3, [0.5, 0.5, 0, 1e308, 1e308, 0]), { allowUnnormalised: true }, infinite);
     rejects(z, shaped(3, [0.5, 0.5, Number.NaN, 1, 0, 0]), {}, "targets must be finite, got NaN at (0, 2)");
     const tensor = new TypeError("crossEntropy: targets must be a rank-2 ndarray of Float64Array, got Object");
     expect(() => crossEntropy(z, { shape: [2, 3] } as never)).toThrow(tensor);
@@ -692,6 +714,8 @@ describe("crossEntropy", () => {
       expect(() => softmaxHessian(p)).toThrow(new RangeError(`softmaxHessian: ${message}`));
     rejects([], "p must sum to 1, got 0");
     rejects([0.5, 0.6], "p must sum to 1, got 1.1");
+    expect(() => softmaxHessian([0.5, 0.5 + 9e-7])).not.toThrow();
+    expect(() => softmaxHessian([0.5, 0.5 + 2e-6])).toThrow("softmaxHessian: p must sum to 1, got");
     rejects([1.5, -0.5], "p[1] must be a finite number in [0, Infinity), got -0.5");
     rejects([Number.NaN], "p must be finite, got NaN at 0");
   });
@@ -721,7 +745,8 @@ describe("binaryCrossEntropyWithLogits", () => {
   test("extremes and errors", () => {
     expect(binaryCrossEntropyWithLogits([1000, -1000, 1e308, -1e308], [1, 0, 1, 0]).loss).toBe(0);
     expect(binaryCrossEntropyWithLogits([40], [1]).loss).toBe(log1p(exp(-40)));
-    expect([...binaryCrossEntropyWithLogits([1e308, -1e308, 0], [0, 1, 0.5]).losses]).toEqual([1e308, 1e308, Math.LN2]);
+    const wrong = binaryCrossEntropyWithLogits([1e308, -1e308, 0], [0, 1, 0.5]);
+    expect([wrong.loss, ...wrong.losses]).toEqual([Infinity, 1e308, 1e308, Math.LN2]); // the sum is 2e308
     expect([...binaryCrossEntropyWithLogits([800, -800], [0, 1], { reduction: "sum" }).gradient]).toEqual([1, -1]);
     const fails = (run: () => unknown, message: string) =>
       expect(run).toThrow(new RangeError(`binaryCrossEntropyWithLogits: ${message}`));
@@ -818,6 +843,7 @@ describe("softmaxRegression", () => {
         ),
       "labels[3] must be an integer in [0, 3], got 1.5",
     );
+    fails(() => softmaxRegression(shaped(1, [1, 2]), [0, 1.5]), "labels[1] must be an integer in [0, 1], got 1.5");
     fails(() => softmaxRegression(matrix([[Number.NaN]]), [0]), "x must be finite, got NaN at (0, 0)");
     expect(() => softmaxRegression([[1]] as never, [0])).toThrow(
       new TypeError("softmaxRegression: x must be a rank-2 ndarray of Float64Array, got Array"),
@@ -932,7 +958,16 @@ describe("PyTorch and SciPy, in float64", () => {
           reduction,
           allowUnnormalised: name === "targets of other mass",
         });
+        if (name === "masked class, probabilities") {
+          expect([...losses, reduced[reduction].loss]).toEqual([Number.NaN, Number.NaN]); // theirs: 0·∞; ours takes it as 0
+          expect(ours.loss).toBeCloseTo(definition([1, 0.5], [0.25, 0.75]), 15);
+          expectNear(ours.gradient.data, reduced[reduction].gradient.flat());
+          continue;
+        }
         expectNear(ours.losses, losses);
+        if (name === "nearly certain") {
+          expect([abs(reduced[reduction].loss), ours.loss]).toEqual([0, log1p(exp(-40))]); // theirs rounds 1 + e⁻⁴⁰
+        }
         if (name === "everything ignored" && reduction === "mean") {
           expect(reduced.mean.loss).toBeNaN(); // theirs: 0/0; ours is documented as 0
           expect(ours.loss).toBe(0);
@@ -952,12 +987,21 @@ describe("PyTorch and SciPy, in float64", () => {
     expectNear(logSoftmax(z), expected.logSoftmax);
   });
 
+  test("SciPy's log_softmax gives 0 where ours keeps e⁻⁴⁰", () => {
+    const theirs = fixture.softmax.find(({ logits }) => logits.join() === "40,0,-40")!;
+    expect(abs(theirs.logSoftmax[0]!)).toBe(0);
+    expect(logSoftmax(theirs.logits)[0]! / -exp(-40)).toBeCloseTo(1, 14);
+  });
+
   test("binary_cross_entropy_with_logits", () => {
     const { logits, targets, ...expected } = fixture.binaryCrossEntropyWithLogits;
     const total = binaryCrossEntropyWithLogits(logits, targets, { reduction: "sum" });
     expectNear(total.losses, expected.losses);
     expectNear(total.gradient, expected.gradientOfSum);
-    expectNear(total.probabilities, expected.sigmoid);
+    // relative, so that the smallest keep their digits: three roundings
+    total.probabilities.forEach((p, i) => {
+      expect(abs(p - expected.sigmoid[i]!)).toBeLessThanOrEqual(4 * Number.EPSILON * expected.sigmoid[i]!);
+    });
     expectNear([binaryCrossEntropyWithLogits(logits, targets).loss], [expected.mean]);
   });
 

@@ -12,7 +12,19 @@
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
 import { SingularMatrixError } from "../../lib/errors.js";
 import { gemm } from "../../lib/gemm.js";
-import { column, copy, type Matrix, matrix, matrixOver, norm, rowMajor, transpose, zeros } from "../../lib/matrix.js";
+import {
+  column,
+  copy,
+  identity,
+  type Matrix,
+  matrix,
+  matrixOver,
+  norm,
+  row,
+  rowMajor,
+  transpose,
+  zeros,
+} from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
 
 /** A function from vectors to vectors. What it is given it may write into; it may return any array of numbers. */
@@ -53,7 +65,7 @@ export function matmul(a: Matrix, b: Matrix): Matrix {
  */
 export function matvec(a: Matrix, x: ArrayLike<number>): Float64Array {
   const [m, n] = checkShape("matvec", "a", a);
-  if (x.length !== n) throw new RangeError(`matvec: x must have length ${n}, got ${x.length}`);
+  if (x?.length !== n) throw new RangeError(`matvec: x must have length ${n}, got ${x?.length}`);
   return gemm(m, 1, n, a, Float64Array.from(x)); // (2)
 }
 
@@ -86,45 +98,68 @@ export interface QR {
 /**
  * Householder's factorisation AΠ = QR.
  *
- * The signs are LAPACK's (so NumPy's): rⱼⱼ has the opposite sign of the entry that the reflection started from. A wide
- * matrix, n > m, gets a square q and an r as wide as A.
+ * The signs are LAPACK's (so NumPy's): rⱼⱼ has the opposite sign of the entry that the reflection started from, and is
+ * that entry itself where only zeros stand below it. A wide matrix, n > m, gets a square q and an r as wide as A.
  *
  * @param a m×n matrix of finite numbers
- * @returns q, r and the order of columns; 2mn² − 2n³/3 operations for r, as many again for q
- * @throws RangeError if a is empty or not finite, or if a column is so long that r overflows
+ * @returns q, r and the order of columns; for m ≥ n 2mn² − 2n³/3 operations for r, as many again for a reduced q
+ * @throws RangeError if a is empty or not finite, a column is so long that r overflows, or the mode is unknown
  * @throws TypeError if a is not a matrix of float64
  * @see Golub, Van Loan, "Matrix Computations", 4th ed., 2013, algorithms 5.2.1 and 5.4.1
  * @example
  * toRows(qr(matrix([[3, 1], [4, 2]])).r) // [[-5, -2.2], [0, 0.4]]
  */
 export function qr(a: Matrix, { pivoting = false, mode = "reduced" }: QROptions = {}): QR {
-  const [m, n] = checkMatrix("qr", "a", a);
+  checkMatrix("qr", "a", a);
   checkChoice("qr", "mode", mode, ["reduced", "complete"]);
+  const scale = scaleOf(rowMajor(a));
+  const { q, r: scaled, permutation } = factorise(multiple(scale, a), pivoting, mode);
+  const r = multiple(1 / scale, scaled);
+  if (!rowMajor(r).every(Number.isFinite)) {
+    throw new RangeError("qr: the columns of a must have finite norms, got Infinity");
+  }
+  return { q, r, permutation };
+}
+
+/**
+ * The power of two that brings the largest entry near 2³⁰⁰ without a rounding. Products of three entries stay finite there,
+ * and only what is 2¹³²² times smaller than the largest is lost.
+ */
+function scaleOf(x: Float64Array): number {
+  const largest = x.reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
+  return 2 ** Math.min(1023, 300 - Math.floor(Math.log2(largest || 1)));
+}
+
+function multiple(factor: number, a: Matrix): Matrix {
+  const [m, n] = a.shape as [number, number];
+  const entries = rowMajor(a).map((x) => factor * x);
+  return matrixOver(entries, m, n);
+}
+
+/** `qr` of a matrix that is scaled. */
+function factorise(a: Matrix, pivoting: boolean, mode: "reduced" | "complete"): QR {
+  const [m, n] = a.shape as [number, number];
   const k = mode === "complete" ? m : Math.min(m, n);
-  // Columns lie one after the other in memory. A power of two scales them without rounding, away from over- and underflow.
-  const scale = 2 ** -Math.max(-1023, Math.min(1023, Math.floor(Math.log2(largest(rowMajor(a)) || 1))));
-  const columns = rowMajor(transpose(a)).map((x) => x * scale);
+  const columns = rowMajor(transpose(a)).slice(); // one after the other in memory
   const { factors, permutation } = triangularise(columns, m, n, pivoting);
 
   const r = zeros(k, n);
   for (let j = 0; j < n; j++) {
-    for (let i = 0; i <= Math.min(j, m - 1); i++) r.data[i * n + j] = columns[j * m + i]! / scale;
+    for (let i = 0; i <= Math.min(j, m - 1); i++) r.set(i, j, columns[j * m + i]!);
   }
-  if (!r.data.every(Number.isFinite)) throw new RangeError("qr: the columns of a must have finite norms, got Infinity");
-
   const q = new Float64Array(m * k); // its columns, one after the other
   for (let j = 0; j < k; j++) q[j * m + j] = 1;
   for (let j = factors.length - 1; j >= 0; j--) {
     reflect(columns, j * m + j, factors[j]!, q, j * m + j, m - j, k - j, m); // Q = H₁H₂⋯ (6)
   }
-  return { q: matrixOver(rowMajor(transpose(matrixOver(q, k, m))), m, k), r, permutation };
+  return { q: copy(transpose(matrixOver(q, k, m))), r, permutation };
 }
 
 /** Replaces the columns by R above the diagonal and, from the diagonal down, by the vectors v of the reflections. */
 function triangularise(columns: Float64Array, m: number, n: number, pivoting: boolean) {
   const factors = new Float64Array(Math.min(m, n));
   const permutation = Int32Array.from({ length: n }, (_, j) => j);
-  const lengths = pivoting ? columnNorms(columns, m, n) : new Float64Array(0);
+  const lengths = Float64Array.from(pivoting ? permutation : [], (j) => norm(columns.subarray(j * m, j * m + m)));
   const known = lengths.slice(); // when the norm was last computed from the entries
   for (let j = 0; j < factors.length; j++) {
     if (pivoting) {
@@ -182,9 +217,13 @@ function reflect(
   count: number,
   pitch: number,
 ): void {
-  let left = count;
-  for (; left >= 4; left -= 4, at += 4 * pitch) {
-    const [a, b, c, d] = [at, at + pitch, at + 2 * pitch, at + 3 * pitch];
+  for (let left = count; left > 0; left -= 4) {
+    // Where fewer than four are left, the last is taken again: the same numbers, stored twice.
+    const a = at;
+    const b = left > 1 ? a + pitch : a;
+    const c = left > 2 ? b + pitch : b;
+    const d = left > 3 ? c + pitch : c;
+    at = d + pitch;
     let [s, t, u, w] = [x[a]!, x[b]!, x[c]!, x[d]!];
     for (let i = 1; i < length; i++) {
       const vi = v[from + i]!;
@@ -193,35 +232,20 @@ function reflect(
       u += vi * x[c + i]!;
       w += vi * x[d + i]!;
     }
-    s *= tau;
-    t *= tau;
-    u *= tau;
-    w *= tau;
-    x[a] = x[a]! - s;
-    x[b] = x[b]! - t;
-    x[c] = x[c]! - u;
-    x[d] = x[d]! - w;
+    [s, t, u, w] = [tau * s, tau * t, tau * u, tau * w];
+    [x[a], x[b], x[c], x[d]] = [x[a]! - s, x[b]! - t, x[c]! - u, x[d]! - w];
     for (let i = 1; i < length; i++) {
       const vi = v[from + i]!;
-      x[a + i] = x[a + i]! - s * vi;
-      x[b + i] = x[b + i]! - t * vi;
-      x[c + i] = x[c + i]! - u * vi;
-      x[d + i] = x[d + i]! - w * vi;
+      const xa = x[a + i]! - s * vi;
+      const xb = x[b + i]! - t * vi;
+      const xc = x[c + i]! - u * vi;
+      const xd = x[d + i]! - w * vi;
+      x[a + i] = xa;
+      x[b + i] = xb;
+      x[c + i] = xc;
+      x[d + i] = xd;
     }
   }
-  for (; left > 0; left--, at += pitch) {
-    let s = x[at]!;
-    for (let i = 1; i < length; i++) s += v[from + i]! * x[at + i]!;
-    s *= tau;
-    x[at] = x[at]! - s;
-    for (let i = 1; i < length; i++) x[at + i] = x[at + i]! - s * v[from + i]!;
-  }
-}
-
-const largest = (x: Float64Array) => x.reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
-
-function columnNorms(columns: Float64Array, m: number, n: number): Float64Array {
-  return Float64Array.from({ length: n }, (_, j) => norm(columns.subarray(j * m, j * m + m)));
 }
 
 /** Exchanges the i-th and the j-th run of `length` numbers. */
@@ -242,22 +266,14 @@ function swap(x: Float64Array | Int32Array, i: number, j: number, length: number
  */
 export function matrixOf(f: VectorFunction, n: number): Matrix {
   checkInteger("matrixOf", "n", n, 1);
-  const images = Array.from({ length: n }, (_, j) => checkVector("matrixOf", `f(e${j})`, f(basisVector(n, j)))); // (1)
+  const basis = identity(n);
+  const images = Array.from({ length: n }, (_, j) => checkVector("matrixOf", `f(e${j})`, f(row(basis, j)))); // (1)
   const m = images[0]!.length;
-  for (const [j, image] of images.entries()) {
-    if (!(image.length === m && m >= 1)) {
-      throw new TypeError(
-        `matrixOf: f must return vectors of one length above 0, got ${m} for e0 and ${image.length} for e${j}`,
-      );
-    }
+  if (m === 0) throw new TypeError("matrixOf: f must return at least one number, got none for e0");
+  for (const [j, { length }] of images.entries()) {
+    if (length !== m) throw new TypeError(`matrixOf: f must return ${m} numbers as for e0, got ${length} for e${j}`);
   }
-  return matrix(Array.from({ length: m }, (_, i) => images.map((image) => image[i]!)));
-}
-
-function basisVector(n: number, j: number): Float64Array {
-  const e = new Float64Array(n);
-  e[j] = 1;
-  return e;
+  return copy(transpose(matrix(images)));
 }
 
 /** What is left over of the two laws of linearity; zeros for a linear function. */
@@ -266,20 +282,22 @@ export interface LinearityErrors {
   readonly additivity: Float64Array;
   /** f(cx) − c·f(x) */
   readonly homogeneity: Float64Array;
-  /** the c of the homogeneity error, an integer in [2, 9] */
+  /** the c of the homogeneity error, an integer in [−9, −2]: |x| and ReLU obey the second law for every positive c */
   readonly factor: number;
 }
 
 /**
- * By how much a function misses the two laws of linearity, at one random pair of vectors.
+ * By how much a function misses the two laws of linearity, at one random pair of vectors. Zeros prove nothing beyond that
+ * pair, a number other than rounding proves that the function is not linear.
  *
- * The vectors hold integers in [−9, 9], so a function that computes with integers has errors without any rounding: an
- * affine x ↦ Ax + b shows exactly −b and (1 − c)b.
+ * The vectors hold integers in [−9, 9] other than 0, so a function that computes with integers has errors without any
+ * rounding: an affine x ↦ Ax + b shows exactly −b and (1 − c)b.
  *
  * @param f function of n coordinates, called four times
  * @param n number of coordinates, at least 1
  * @param options.seed default 0
- * @throws RangeError if n is not a positive integer, or f returns vectors of different lengths or numbers that are not finite
+ * @throws RangeError if n is not a positive integer, the seed is not a 32-bit integer, or f returns vectors of different
+ *   lengths or numbers that are not finite
  * @throws TypeError if f returns no vectors
  * @example
  * linearityErrors(([x]) => [3 * x + 1], 1).additivity // [-1]
@@ -291,8 +309,9 @@ export function linearityErrors(
 ): LinearityErrors {
   checkInteger("linearityErrors", "n", n, 1);
   const { integer } = random(seed);
-  const draw = () => Float64Array.from({ length: n }, () => integer(19) - 9);
-  const [x, y, factor] = [draw(), draw(), 2 + integer(8)];
+  const digit = () => (integer(2) === 0 ? -1 : 1) * (1 + integer(9));
+  const draw = () => Float64Array.from({ length: n }, digit);
+  const [x, y, factor] = [draw(), draw(), -2 - integer(8)];
   const sum = x.map((xi, i) => xi + y[i]!);
   const multiple = x.map((xi) => factor * xi);
   const fx = checkVector("linearityErrors", "f(x)", f(x));
@@ -328,7 +347,8 @@ export interface RankOptions {
  *
  * @param a m×n matrix of finite numbers, tall, square or wide, of any rank
  * @param b m finite numbers
- * @throws RangeError if a is empty, a or b is not finite, b has not m entries or the tolerance is negative
+ * @throws RangeError if a is empty, a or b is not finite, b has not m entries, the tolerance is negative, or the solution
+ *   or the residual overflows
  * @throws TypeError if a is not a matrix of float64 or b not an array
  * @example
  * leastSquares(matrix([[1, 0], [1, 1], [1, 2]]), [1, 2, 6]).solution // [0.5, 2.5]
@@ -336,17 +356,33 @@ export interface RankOptions {
 export function leastSquares(a: Matrix, b: ArrayLike<number>, { tolerance }: RankOptions = {}): LeastSquares {
   const [m, n] = checkMatrix("leastSquares", "a", a);
   const target = checkVector("leastSquares", "b", b, m);
-  const { q, r, permutation } = qr(a, { pivoting: true });
-  const rank = rankOf("leastSquares", a, r, tolerance);
+  const { q, r, permutation, rank, scale } = rankRevealing("leastSquares", a, tolerance);
   const solution = new Float64Array(n);
   if (rank > 0) {
-    const y = matvec(transpose(columnsFrom(q, 0, rank)), target); // Qᵀb
+    const scaleOfTarget = scaleOf(target);
+    const right = target.map((x) => scaleOfTarget * x);
+    const y = matvec(transpose(columnsFrom(q, 0, rank)), right); // Qᵀb
     const x = rank === n ? solveTriangular("upper", r, y) : shortestSolution(r.hi(rank, n), y); // Rx = Qᵀb (7)
-    for (let j = 0; j < n; j++) solution[permutation[j]!] = x[j]!;
+    for (let j = 0; j < n; j++) solution[permutation[j]!] = x[j]! * (scale / scaleOfTarget);
   }
-  if (!solution.every(Number.isFinite))
-    throw new RangeError("leastSquares: the solution must not overflow, got Infinity");
-  return { solution, residual: matvec(a, solution).map((image, i) => target[i]! - image), rank };
+  const residual = matvec(a, solution).map((image, i) => target[i]! - image);
+  if (![...solution, ...residual].every(Number.isFinite)) {
+    throw new RangeError("leastSquares: solution and residual must not overflow, got Infinity");
+  }
+  return { solution, residual, rank };
+}
+
+/** The pivoted factors of scale·A, and how many diagonal entries of that R are more than rounding. */
+function rankRevealing(caller: string, a: Matrix, tolerance?: number, mode: "reduced" | "complete" = "reduced") {
+  const [m, n] = checkMatrix(caller, "a", a);
+  if (tolerance !== undefined) checkNumber(caller, "tolerance", tolerance, { min: 0 });
+  const scale = scaleOf(rowMajor(a));
+  const { q, r, permutation } = factorise(multiple(scale, a), true, mode);
+  const size = (j: number) => Math.abs(r.get(j, j));
+  const threshold = tolerance === undefined ? Math.max(m, n) * Number.EPSILON * size(0) : scale * tolerance;
+  let rank = 0;
+  while (rank < Math.min(m, n) && size(rank) > threshold) rank++;
+  return { q, r, permutation, rank, scale };
 }
 
 /** The shortest x with Rx = y, for a wide R of independent rows: Rᵀ = ZT, so x = ZT⁻ᵀy has no part outside R's rows. */
@@ -367,16 +403,6 @@ function solveTriangular(triangle: "upper" | "lower", t: Matrix, y: Float64Array
     for (let i = from; i < to; i++) x[i] = x[i]! - entries[i * n + j]! * x[j]!;
   }
   return x;
-}
-
-/** How many diagonal entries of a pivoted R are more than rounding. */
-function rankOf(caller: string, a: Matrix, r: Matrix, tolerance?: number): number {
-  const [k, n] = r.shape as [number, number];
-  if (tolerance !== undefined) checkNumber(caller, "tolerance", tolerance, { min: 0 });
-  const threshold = tolerance ?? Math.max(...a.shape) * Number.EPSILON * Math.abs(r.get(0, 0));
-  let rank = 0;
-  while (rank < Math.min(k, n) && Math.abs(r.get(rank, rank)) > threshold) rank++;
-  return rank;
 }
 
 /** Columns from … to−1, copied. */
@@ -411,9 +437,8 @@ export interface FundamentalSubspaces {
  * fundamentalSubspaces(matrix([[1, 2], [2, 4], [3, 6]])).rank // 1
  */
 export function fundamentalSubspaces(a: Matrix, { tolerance }: RankOptions = {}): FundamentalSubspaces {
-  const [m, n] = checkMatrix("fundamentalSubspaces", "a", a);
-  const { q, r, permutation } = qr(a, { pivoting: true, mode: "complete" });
-  const rank = rankOf("fundamentalSubspaces", a, r, tolerance);
+  const { q, r, permutation, rank } = rankRevealing("fundamentalSubspaces", a, tolerance, "complete");
+  const [m, n] = a.shape as [number, number];
   const rows = zeros(n, Math.max(rank, 1)); // the rows of R that count, back in A's order of columns, as columns
   for (let i = 0; i < rank; i++) {
     for (let j = 0; j < n; j++) rows.set(permutation[j]!, i, r.get(i, j));
@@ -439,11 +464,9 @@ export function fundamentalSubspaces(a: Matrix, { tolerance }: RankOptions = {})
  * toRows(projector(matrix([[2], [0]]))) // [[1, 0], [0, 0]]
  */
 export function projector(a: Matrix, { tolerance }: RankOptions = {}): Matrix {
-  const [m] = checkMatrix("projector", "a", a);
-  const { q, r } = qr(a, { pivoting: true });
-  const rank = rankOf("projector", a, r, tolerance);
+  const { q, rank } = rankRevealing("projector", a, tolerance);
   const basis = columnsFrom(q, 0, rank);
-  return rank === 0 ? zeros(m, m) : matmul(basis, transpose(basis)); // (8)
+  return rank === 0 ? zeros(a.shape[0]!, a.shape[0]!) : matmul(basis, transpose(basis)); // (8)
 }
 
 /**
@@ -452,7 +475,7 @@ export function projector(a: Matrix, { tolerance }: RankOptions = {}): Matrix {
  * @param a n×n matrix
  * @param basis n×n matrix, its columns the new basis vectors in old coordinates
  * @returns n×n matrix: what it does to new coordinates, A does to old ones
- * @throws RangeError if a is not square, the basis has another shape, or an entry is not finite
+ * @throws RangeError if a is not square, the basis has another shape, an entry is not finite, or the result overflows
  * @throws TypeError if an argument is not a matrix of float64
  * @throws SingularMatrixError if a basis vector lies, to rounding, in the span of the others
  * @example
@@ -463,18 +486,23 @@ export function changeOfBasis(a: Matrix, basis: Matrix): Matrix {
   const [m, k] = checkMatrix("changeOfBasis", "basis", basis);
   if (columnsOfA !== n) throw new RangeError(`changeOfBasis: a must be square, got ${n}×${columnsOfA}`);
   if (!(m === n && k === n)) throw new RangeError(`changeOfBasis: basis must be ${n}×${n} like a, got ${m}×${k}`);
-  const { q, r, permutation } = qr(basis, { pivoting: true });
+  const scale = scaleOf(rowMajor(a)); // that of the basis cancels
+  const vectors = multiple(scaleOf(rowMajor(basis)), basis);
+  const { q, r, permutation } = factorise(vectors, true, "reduced");
   for (let j = 0; j < n; j++) {
     const vector = permutation[j]!;
-    if (!(Math.abs(r.get(j, j)) > n * Number.EPSILON * norm(column(basis, vector)))) {
+    if (!(Math.abs(r.get(j, j)) > n * Number.EPSILON * norm(column(vectors, vector)))) {
       throw new SingularMatrixError(`changeOfBasis: basis must be invertible, got a dependent column ${vector}`, j);
     }
   }
-  const images = matmul(transpose(q), matmul(a, basis)); // QᵀAB
+  const images = matmul(transpose(q), matmul(multiple(scale, a), vectors)); // QᵀAB
   const result = zeros(n, n);
   for (let l = 0; l < n; l++) {
     const x = solveTriangular("upper", r, column(images, l)); // RΠᵀX = QᵀAB (9)
-    for (let j = 0; j < n; j++) result.set(permutation[j]!, l, x[j]!);
+    for (let j = 0; j < n; j++) result.set(permutation[j]!, l, x[j]! / scale);
+  }
+  if (!rowMajor(result).every(Number.isFinite)) {
+    throw new RangeError("changeOfBasis: the result must not overflow, got Infinity");
   }
   return result;
 }
@@ -499,7 +527,7 @@ export interface GramSchmidtState {
  * Here to be compared with `qr`: the columns it returns lose their orthogonality as A becomes ill-conditioned.
  *
  * @param a m×n matrix of finite numbers, n ≤ m
- * @throws RangeError if a is wide, empty or not finite, or the variant is unknown
+ * @throws RangeError if a is wide, empty or not finite, a column is so long that r overflows, or the variant is unknown
  * @throws TypeError if a is not a matrix of float64
  * @throws SingularMatrixError if nothing at all is left of a column
  * @example
@@ -512,21 +540,26 @@ export function* gramSchmidtSteps(
   const [m, n] = checkMatrix("gramSchmidt", "a", a);
   checkChoice("gramSchmidt", "variant", variant, ["classical", "modified"]);
   if (!(n <= m)) throw new RangeError(`gramSchmidt: a must have at most as many columns as rows, got ${m}×${n}`);
+  const scale = scaleOf(rowMajor(a));
   const qs: Float64Array[] = [];
   const r = zeros(n, n);
   for (let j = 0; j < n; j++) {
-    const given = column(a, j);
+    const given = column(a, j).map((x) => scale * x);
     const left = given.slice();
     for (let i = 0; i < j; i++) {
       const coefficient = dot(qs[i]!, variant === "classical" ? given : left);
       for (let t = 0; t < m; t++) left[t] = left[t]! - coefficient * qs[i]![t]!;
-      r.set(i, j, coefficient);
+      r.set(i, j, coefficient / scale);
     }
     const length = norm(left);
-    if (!(length > 0))
+    if (!(length > 0)) {
       throw new SingularMatrixError(`gramSchmidt: columns must be independent, got a dependent column ${j}`, j);
+    }
+    r.set(j, j, length / scale);
+    if (!column(r, j).every(Number.isFinite)) {
+      throw new RangeError("gramSchmidt: the columns of a must have finite norms, got Infinity");
+    }
     qs.push(left.map((x) => x / length));
-    r.set(j, j, length);
     yield { q: copy(transpose(matrix(qs))), r: copy(r.hi(j + 1, j + 1)) };
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Softmax and cross-entropy from logits: loss, gradient and probabilities in one pass over each row, in float64.
+ * Softmax and cross-entropy from logits: loss, gradient and probabilities of each row from one set of exponentials, in float64.
  *
  * Follows John S. Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs, with Relationships
  * to Statistical Pattern Recognition", 1990. https://doi.org/10.1007/978-3-642-76153-9_28
@@ -48,16 +48,18 @@ export interface CrossEntropy {
 /**
  * Cross-entropy between targets and the softmax of logits, with its gradient in closed form.
  *
- * The loss keeps its digits from 5e-324 to 1.8e308: the softmax is never rounded before its logarithm is taken. It is
- * Infinity where a target puts mass on a logit of −Infinity, or on one that is more than 1.8e308 below the largest.
+ * The loss keeps its digits however small or large: the softmax is never rounded before its logarithm is taken. It is
+ * Infinity where a target puts mass on a logit of −Infinity (label smoothing does, on every masked class) and where the
+ * loss of a row, or the sum over the rows, is beyond 1.8e308.
  *
- * @param logits n×K; −Infinity masks a class (probability 0, gradient 0), but not all of a row
+ * @param logits n×K; −Infinity masks a class (probability 0; gradient 0 where its target is 0), but not all of a row
  * @param targets n labels in [0, K), or an n×K matrix of probabilities, each row summing to 1 within 1e-6
  * @returns loss, losses, gradient, probabilities, logZ, count; with every label ignored, loss 0 and count 0
  * @throws {TypeError} logits, or targets that are no list of labels, are not a rank-2 ndarray of Float64Array
  * @throws {RangeError} a logit NaN or Infinity, or none finite in a row; a label that is no integer in [0, K); a target
  *   negative, not finite, or a row of them not summing to 1; shapes that do not fit; an option outside its range;
- *   `ignoreIndex` with soft targets; labels whose weights are all 0, when they are to be averaged
+ *   `ignoreIndex` with soft targets; labels whose weights sum to 0 or Infinity, when they are to be averaged; a row whose
+ *   weighted target sums to Infinity
  * @example
  * const { loss, gradient } = crossEntropy(matrix([[Math.log(6), Math.log(3), 0]]), [1]); // p = (0.6, 0.3, 0.1)
  * loss // 1.203973
@@ -78,6 +80,8 @@ export function crossEntropy(
   let total = 0;
   for (let i = 0, start = 0; i < n; i++, start += K) {
     const s = readTarget(i, t);
+    if (!(s < Infinity))
+      throw new RangeError(`crossEntropy: weighted targets must have a finite sum, got ${s} in row ${i}`);
     const top = argmax(z, start, K);
     const max = z[top]!;
     const rest = shiftedExponentials(z, start, K, top, p);
@@ -109,6 +113,9 @@ function hardTargets(y: ArrayLike<number>, n: number, K: number, options: CrossE
   const { ignoreIndex = Number.NaN } = options; // NaN equals no label
   if (options.ignoreIndex !== undefined)
     checkInteger("crossEntropy", "ignoreIndex", ignoreIndex, Number.MIN_SAFE_INTEGER);
+  if (typeof y?.length !== "number") {
+    throw new TypeError(`crossEntropy: targets must be an array of labels or a matrix, got ${y}`);
+  }
   if (y.length !== n) throw new RangeError(`crossEntropy: labels must have length ${n}, got ${y.length}`);
   let [count, weight] = [0, 0];
   for (let i = 0; i < n; i++) {
@@ -116,8 +123,10 @@ function hardTargets(y: ArrayLike<number>, n: number, K: number, options: CrossE
     weight += weights[checkInteger("crossEntropy", `labels[${i}]`, y[i]!, 0, K - 1)]!;
     count++;
   }
-  if (reduction === "mean" && count > 0 && !(weight > 0)) {
-    throw new RangeError(`crossEntropy: weights of the labels must have a positive sum to average over, got ${weight}`);
+  if (reduction === "mean" && count > 0 && !(weight > 0 && weight < Infinity)) {
+    throw new RangeError(
+      `crossEntropy: weights of the labels must have a positive, finite sum to average over, got ${weight}`,
+    );
   }
   const uniform = weights.map((w) => (w * smoothing) / K);
   const uniformMass = uniform.reduce((sum, u) => sum + u, 0);
@@ -178,7 +187,7 @@ function checkOptions(K: number, { weights, labelSmoothing = 0, reduction = "mea
  * logsumexp: ln Σ exp(zₖ), without overflow and without losing what is small beside the largest term.
  *
  * The contract, for everything that is built on it:
- * - any finite z: finite, unless the result itself is beyond 1.8e308; max z ≤ result ≤ max z + ln(length);
+ * - any finite z: finite, unless the result itself is beyond 1.8e308; max z ≤ result ≤ max z + ln(length) up to rounding;
  * - −Infinity is the logarithm of 0 and adds nothing; all of them −Infinity, or none at all (an empty sum): −Infinity;
  * - one +Infinity: +Infinity;
  * - one element: that element, to the bit;
@@ -223,7 +232,8 @@ export function softmax(
 }
 
 /**
- * Logarithm of the softmax, zₖ − logsumexp(z), computed without the softmax: finite for every finite logit.
+ * Logarithm of the softmax, zₖ − logsumexp(z), computed without the softmax: finite for every finite logit, unless it lies
+ * more than 1.8e308 below the largest.
  *
  * @param z logits, K ≥ 1 of them, at least one finite; −Infinity stays −Infinity
  * @throws {RangeError} z is empty, holds NaN or +Infinity or nothing finite
@@ -240,8 +250,8 @@ export function logSoftmax(z: ArrayLike<number>): Float64Array {
 }
 
 /**
- * Second derivative of cross-entropy with respect to the logits, diag(p) − ppᵀ: also the Jacobian of the softmax and the
- * covariance of a one-hot draw from p. The target does not enter.
+ * Second derivative of cross-entropy with respect to the logits, diag(p) − ppᵀ, whatever the target of mass 1: also the
+ * Jacobian of the softmax and the covariance of a one-hot draw from p.
  *
  * @param p K probabilities that sum to 1 within 1e-6
  * @returns K×K, symmetric, positive semidefinite, each row sums to 0
@@ -264,7 +274,7 @@ export function softmaxHessian(p: ArrayLike<number>): Matrix {
 
 /** What `binaryCrossEntropyWithLogits` returns. */
 export interface BinaryCrossEntropy {
-  /** mean or sum of the losses, in nats */
+  /** mean or sum of the losses, in nats; Infinity where their sum is beyond 1.8e308 */
   readonly loss: number;
   /** one per logit, not averaged */
   readonly losses: Float64Array;
@@ -419,7 +429,8 @@ function shiftedExponentials(
   const max = z[top]!;
   let rest = 0;
   for (let at = start; at < start + length; at++) {
-    p[at] = Math.exp((z[at]! - max) / T);
+    const gap = z[at]! - max;
+    p[at] = Math.exp(gap > -Infinity ? gap / T : z[at]! / T - max / T); // a gap that overflows may not once it is divided
     if (at !== top) rest += p[at]!;
   }
   return rest;
