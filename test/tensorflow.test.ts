@@ -89,7 +89,8 @@ test("loadTensorFlow(): tfjs-node where it works, tfjs with the reason otherwise
   expect(found.backend).toBe(works ? "tfjs-node" : "tfjs");
   if (!works) expect(found.fallbackReason).toMatch(/^@tensorflow\/tfjs-node: ./);
   const folder = join(root, "node_modules/@tensorflow/tfjs-node");
-  if (!works && !existsSync(folder)) expect(found.fallbackReason).toBe("@tensorflow/tfjs-node: it is not installed");
+  // Under Vitest an optional peer that is not installed is a module that throws; Node itself says that there is none.
+  if (!works && !existsSync(folder)) expect(found.fallbackReason).toMatch(/it is not installed|Could not resolve/);
 });
 
 test.skipIf(skipped)(`tensors outlive a change of backend${skipped ? ` (${skipped})` : ""}`, async () => {
