@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { all, create } from "mathjs";
 import ndarray from "ndarray";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   binaryCrossEntropyWithLogits,
   type CrossEntropyOptions,
@@ -13,11 +13,17 @@ import {
   softmaxRegression,
   softmaxRegressionSteps,
 } from "../../src/demos/training-fundamentals/cross-entropy-and-softmax.js";
+import {
+  lossAndGradient,
+  separableNorm,
+  squaredErrorVersusCrossEntropy,
+} from "../../src/figures/training-fundamentals/cross-entropy-and-softmax.js";
 import { loadDigits, loadIris } from "../../src/lib/data.js";
 import { type Matrix, matrix, matrixOver, row, rowMajor, toRows, transpose } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
-import { loadTensorFlow, type TensorFlow } from "../../src/tensorflow.js";
+import type { TensorFlow } from "../../src/tensorflow.js";
 import { concept } from "../concept.js";
+import { withTensorFlow } from "../parity.js";
 
 const { claim, oracle } = concept("training-fundamentals/cross-entropy-and-softmax");
 const { exp, log, log1p, abs } = Math;
@@ -1036,16 +1042,37 @@ describe("PyTorch and SciPy, in float64", () => {
   });
 });
 
-describe("TensorFlow.js, in float32", () => {
-  let tf: TensorFlow;
-  beforeAll(async () => {
-    ({ tf } = await loadTensorFlow({ backend: "tfjs" }));
+describe("figures say what is computed", () => {
+  const titleOf = (spec: object) => (spec as { title: { text: string } }).title.text;
+
+  test("logits (1.8, 1.1, 0), label 1; the temperature divides logits and gradient", () => {
+    const share = exp(1.1) / (exp(1.8) + exp(1.1) + 1);
+    expect(titleOf(lossAndGradient.draw())).toBe(`Loss ${(-log(share)).toFixed(2)} = −ln ${share.toFixed(3)}`);
+    const e = [exp(0.9), exp(0.55), 1]; // at temperature 2
+    const slopes = e.map((value, k) => (value / sum(e) - (k === 1 ? 1 : 0)) / 2);
+    const said = slopes.map((slope) => String(Number(slope.toPrecision(3))).replace("-", "−")).join(", ");
+    expect(lossAndGradient.draw({ temperature: 2 }).description).toContain(`the gradient ${said}.`);
   });
+
+  test("sigmoid at −10", () => {
+    expect(titleOf(squaredErrorVersusCrossEntropy.draw())).toBe("At z = −10: gradient 1 against 4.54e−5");
+  });
+
+  test("the norm is that of the last step, whatever steps are drawn", () => {
+    const norm = oracle<Fixture>().separable.normAfterSteps["3000"]!;
+    expect(titleOf(separableNorm.draw())).toMatch(
+      new RegExp(`^After 3000 steps: norm ${norm.toFixed(2)}, 8\\.27° off`),
+    );
+    expect(titleOf(separableNorm.draw({ steps: 100 }))).toMatch(/^After 100 steps: /);
+  });
+});
+
+describe("TensorFlow.js, in float32", () => {
   const [n, K] = [6, 4];
   const z = logitsOf(41, n, K);
   const labels = labelsOf(41, n, K);
 
-  test("softmaxCrossEntropy: mean and gradient, smoothed or not", () => {
+  withTensorFlow("softmaxCrossEntropy: mean and gradient, smoothed or not", (tf) => {
     for (const labelSmoothing of [0, 0.1]) {
       tf.tidy(() => {
         const y = tf.oneHot(tf.tensor1d(labels, "int32"), K);
@@ -1060,7 +1087,7 @@ describe("TensorFlow.js, in float32", () => {
     }
   });
 
-  test("its weights are per row and the mean divides by the rows of non-zero weight", () => {
+  withTensorFlow("its weights are per row and the mean divides by the rows of non-zero weight", (tf) => {
     tf.tidy(() => {
       const { z, y, w } = WEIGHTED;
       const rowWeights = tf.tensor1d([...y].map((label) => w[label]!));
@@ -1073,7 +1100,7 @@ describe("TensorFlow.js, in float32", () => {
     });
   });
 
-  test("sigmoidCrossEntropy, logSumExp, softmax", () => {
+  withTensorFlow("sigmoidCrossEntropy, logSumExp, softmax", (tf) => {
     tf.tidy(() => {
       const [logits, y] = [
         [-30, -2, 0.5, 3],

@@ -177,7 +177,7 @@ export const separableNorm = figure(
     const labels = [1, 1, 0, 0];
     const trace: { step: number; norm: number; angle: number }[] = [];
     for (const { step, weights } of softmaxRegressionSteps(matrix(points), labels, { lr, steps, intercept: false })) {
-      if (step < 1 || step < (trace.at(-1)?.step ?? 0) * 1.12) continue;
+      if (step < 1 || (step < steps && step < (trace.at(-1)?.step ?? 0) * 1.12)) continue;
       const w = [weights.get(0, 1) - weights.get(0, 0), weights.get(1, 1) - weights.get(1, 0)] as const;
       trace.push({ step, norm: Math.hypot(...w), angle: (Math.atan2(w[1], w[0]) * 180) / Math.PI });
     }

@@ -161,7 +161,7 @@ def separable():
     w, norms = np.zeros(2), {}
     for step in range(1, 100_001):
         w = w + (special.expit(-sign * (x @ w)) * sign) @ x / len(x)
-        if step in (10_000, 100_000):
+        if step in (3000, 10_000, 100_000):
             norms[str(step)] = np.linalg.norm(w)
     return {
         "x": x,
