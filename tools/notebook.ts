@@ -106,12 +106,13 @@ function banner(note: Note, notes: readonly Note[]): string {
       .join(", ");
   const { builds_on, see_also } = note.frontMatter;
   const leadsTo = notes.filter((other) => other.frontMatter.builds_on.includes(note.name)).map((other) => other.name);
+  const others = see_also.filter((name) => !builds_on.includes(name) && !leadsTo.includes(name));
   return [
     `[Implementation](../../${ARTEFACTS.demo(note.name)}) · [Tests of every claim](../../${ARTEFACTS.test(note.name)}) · ` +
       `[Figure](../../${ARTEFACTS.figure(note.name)}) · [Note](../../${ARTEFACTS.note(note.name)}) · [All concepts](../index.ipynb)`,
     ...(builds_on.length ? [`Builds on: ${named(builds_on)}`] : []),
     ...(leadsTo.length ? [`Leads to: ${named(leadsTo)}`] : []),
-    ...(see_also.length ? [`See also: ${named(see_also)}`] : []),
+    ...(others.length ? [`See also: ${named(others)}`] : []),
   ].join("\n\n");
 }
 
