@@ -12,19 +12,7 @@
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
 import { SingularMatrixError } from "../../lib/errors.js";
 import { gemm } from "../../lib/gemm.js";
-import {
-  column,
-  copy,
-  identity,
-  type Matrix,
-  matrix,
-  matrixOver,
-  norm,
-  row,
-  rowMajor,
-  transpose,
-  zeros,
-} from "../../lib/matrix.js";
+import { column, copy, type Matrix, matrix, matrixOver, norm, rowMajor, transpose, zeros } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
 
 /** A function from vectors to vectors. What it is given it may write into; it may return any array of numbers. */
@@ -110,49 +98,42 @@ export interface QR {
  * toRows(qr(matrix([[3, 1], [4, 2]])).r) // [[-5, -2.2], [0, 0.4]]
  */
 export function qr(a: Matrix, { pivoting = false, mode = "reduced" }: QROptions = {}): QR {
-  checkMatrix("qr", "a", a);
+  const [m, n] = checkMatrix("qr", "a", a);
   checkChoice("qr", "mode", mode, ["reduced", "complete"]);
-  const scale = scaleOf(rowMajor(a));
-  const { q, r: scaled, permutation } = factorise(multiple(scale, a), pivoting, mode);
-  const r = multiple(1 / scale, scaled);
-  if (!rowMajor(r).every(Number.isFinite)) {
-    throw new RangeError("qr: the columns of a must have finite norms, got Infinity");
-  }
-  return { q, r, permutation };
-}
-
-/**
- * The power of two that brings the largest entry near 2³⁰⁰ without a rounding. Products of three entries stay finite there,
- * and only what is 2¹³²² times smaller than the largest is lost.
- */
-function scaleOf(x: Float64Array): number {
-  const largest = x.reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
-  return 2 ** Math.min(1023, 300 - Math.floor(Math.log2(largest || 1)));
-}
-
-function multiple(factor: number, a: Matrix): Matrix {
-  const [m, n] = a.shape as [number, number];
-  const entries = rowMajor(a).map((x) => factor * x);
-  return matrixOver(entries, m, n);
-}
-
-/** `qr` of a matrix that is scaled. */
-function factorise(a: Matrix, pivoting: boolean, mode: "reduced" | "complete"): QR {
-  const [m, n] = a.shape as [number, number];
   const k = mode === "complete" ? m : Math.min(m, n);
-  const columns = rowMajor(transpose(a)).slice(); // one after the other in memory
+  const scale = scaleOf(rowMajor(a));
+  const columns = rowMajor(transpose(a)).map((x) => scale * x); // one after the other in memory
   const { factors, permutation } = triangularise(columns, m, n, pivoting);
 
   const r = zeros(k, n);
   for (let j = 0; j < n; j++) {
-    for (let i = 0; i <= Math.min(j, m - 1); i++) r.set(i, j, columns[j * m + i]!);
+    for (let i = 0; i <= Math.min(j, m - 1); i++) r.data[i * n + j] = columns[j * m + i]! / scale;
   }
+  if (!r.data.every(Number.isFinite)) throw new RangeError("qr: the columns of a must have finite norms, got Infinity");
+
   const q = new Float64Array(m * k); // its columns, one after the other
   for (let j = 0; j < k; j++) q[j * m + j] = 1;
   for (let j = factors.length - 1; j >= 0; j--) {
     reflect(columns, j * m + j, factors[j]!, q, j * m + j, m - j, k - j, m); // Q = H₁H₂⋯ (6)
   }
   return { q: copy(transpose(matrixOver(q, k, m))), r, permutation };
+}
+
+/**
+ * The power of two that brings the largest entry near 2³⁰⁰: no rounding, no overflow in products of three entries, and
+ * no underflow of what is up to 2¹³²² times smaller.
+ */
+function scaleOf(x: Float64Array): number {
+  const largest = x.reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
+  return 2 ** Math.min(1023, 300 - Math.floor(Math.log2(largest || 1)));
+}
+
+/** The matrix times that power of two. */
+function scaled(a: Matrix) {
+  const [m, n] = a.shape as [number, number];
+  const scale = scaleOf(rowMajor(a));
+  const values = rowMajor(a).map((x) => scale * x);
+  return { values: matrixOver(values, m, n), scale };
 }
 
 /** Replaces the columns by R above the diagonal and, from the diagonal down, by the vectors v of the reflections. */
@@ -165,9 +146,7 @@ function triangularise(columns: Float64Array, m: number, n: number, pivoting: bo
     if (pivoting) {
       let longest = j;
       for (let l = j + 1; l < n; l++) if (lengths[l]! > lengths[longest]!) longest = l;
-      swap(permutation, j, longest, 1);
-      swap(lengths, j, longest, 1);
-      swap(known, j, longest, 1);
+      for (const x of [permutation, lengths, known]) swap(x, j, longest, 1);
       swap(columns, j * m, longest * m, m);
     }
     factors[j] = makeReflection(columns, j * m + j, m - j);
@@ -217,13 +196,9 @@ function reflect(
   count: number,
   pitch: number,
 ): void {
-  for (let left = count; left > 0; left -= 4) {
-    // Where fewer than four are left, the last is taken again: the same numbers, stored twice.
-    const a = at;
-    const b = left > 1 ? a + pitch : a;
-    const c = left > 2 ? b + pitch : b;
-    const d = left > 3 ? c + pitch : c;
-    at = d + pitch;
+  let left = count;
+  for (; left >= 4; left -= 4, at += 4 * pitch) {
+    const [a, b, c, d] = [at, at + pitch, at + 2 * pitch, at + 3 * pitch];
     let [s, t, u, w] = [x[a]!, x[b]!, x[c]!, x[d]!];
     for (let i = 1; i < length; i++) {
       const vi = v[from + i]!;
@@ -236,15 +211,18 @@ function reflect(
     [x[a], x[b], x[c], x[d]] = [x[a]! - s, x[b]! - t, x[c]! - u, x[d]! - w];
     for (let i = 1; i < length; i++) {
       const vi = v[from + i]!;
-      const xa = x[a + i]! - s * vi;
-      const xb = x[b + i]! - t * vi;
-      const xc = x[c + i]! - u * vi;
-      const xd = x[d + i]! - w * vi;
-      x[a + i] = xa;
-      x[b + i] = xb;
-      x[c + i] = xc;
-      x[d + i] = xd;
+      x[a + i] = x[a + i]! - s * vi;
+      x[b + i] = x[b + i]! - t * vi;
+      x[c + i] = x[c + i]! - u * vi;
+      x[d + i] = x[d + i]! - w * vi;
     }
+  }
+  for (; left > 0; left--, at += pitch) {
+    let s = x[at]!;
+    for (let i = 1; i < length; i++) s += v[from + i]! * x[at + i]!;
+    s *= tau;
+    x[at] = x[at]! - s;
+    for (let i = 1; i < length; i++) x[at + i] = x[at + i]! - s * v[from + i]!;
   }
 }
 
@@ -266,8 +244,8 @@ function swap(x: Float64Array | Int32Array, i: number, j: number, length: number
  */
 export function matrixOf(f: VectorFunction, n: number): Matrix {
   checkInteger("matrixOf", "n", n, 1);
-  const basis = identity(n);
-  const images = Array.from({ length: n }, (_, j) => checkVector("matrixOf", `f(e${j})`, f(row(basis, j)))); // (1)
+  const e = (j: number) => Float64Array.from({ length: n }, (_, i) => (i === j ? 1 : 0));
+  const images = Array.from({ length: n }, (_, j) => checkVector("matrixOf", `f(e${j})`, f(e(j)))); // (1)
   const m = images[0]!.length;
   if (m === 0) throw new TypeError("matrixOf: f must return at least one number, got none for e0");
   for (const [j, { length }] of images.entries()) {
@@ -376,8 +354,8 @@ export function leastSquares(a: Matrix, b: ArrayLike<number>, { tolerance }: Ran
 function rankRevealing(caller: string, a: Matrix, tolerance?: number, mode: "reduced" | "complete" = "reduced") {
   const [m, n] = checkMatrix(caller, "a", a);
   if (tolerance !== undefined) checkNumber(caller, "tolerance", tolerance, { min: 0 });
-  const scale = scaleOf(rowMajor(a));
-  const { q, r, permutation } = factorise(multiple(scale, a), true, mode);
+  const { values, scale } = scaled(a);
+  const { q, r, permutation } = qr(values, { pivoting: true, mode });
   const size = (j: number) => Math.abs(r.get(j, j));
   const threshold = tolerance === undefined ? Math.max(m, n) * Number.EPSILON * size(0) : scale * tolerance;
   let rank = 0;
@@ -486,16 +464,16 @@ export function changeOfBasis(a: Matrix, basis: Matrix): Matrix {
   const [m, k] = checkMatrix("changeOfBasis", "basis", basis);
   if (columnsOfA !== n) throw new RangeError(`changeOfBasis: a must be square, got ${n}×${columnsOfA}`);
   if (!(m === n && k === n)) throw new RangeError(`changeOfBasis: basis must be ${n}×${n} like a, got ${m}×${k}`);
-  const scale = scaleOf(rowMajor(a)); // that of the basis cancels
-  const vectors = multiple(scaleOf(rowMajor(basis)), basis);
-  const { q, r, permutation } = factorise(vectors, true, "reduced");
+  const { values: map, scale } = scaled(a);
+  const { values: vectors } = scaled(basis); // its scale cancels
+  const { q, r, permutation } = qr(vectors, { pivoting: true });
   for (let j = 0; j < n; j++) {
     const vector = permutation[j]!;
     if (!(Math.abs(r.get(j, j)) > n * Number.EPSILON * norm(column(vectors, vector)))) {
       throw new SingularMatrixError(`changeOfBasis: basis must be invertible, got a dependent column ${vector}`, j);
     }
   }
-  const images = matmul(transpose(q), matmul(multiple(scale, a), vectors)); // QᵀAB
+  const images = matmul(transpose(q), matmul(map, vectors)); // QᵀAB
   const result = zeros(n, n);
   for (let l = 0; l < n; l++) {
     const x = solveTriangular("upper", r, column(images, l)); // RΠᵀX = QᵀAB (9)
@@ -524,7 +502,8 @@ export interface GramSchmidtState {
 /**
  * Gram–Schmidt orthogonalisation, one state for each column.
  *
- * Here to be compared with `qr`: the columns it returns lose their orthogonality as A becomes ill-conditioned.
+ * Here to be compared with `qr`: the columns it returns lose their orthogonality as A becomes ill-conditioned. Errors come
+ * when the first state, or that of the column at fault, is asked for.
  *
  * @param a m×n matrix of finite numbers, n ≤ m
  * @throws RangeError if a is wide, empty or not finite, a column is so long that r overflows, or the variant is unknown
@@ -540,11 +519,11 @@ export function* gramSchmidtSteps(
   const [m, n] = checkMatrix("gramSchmidt", "a", a);
   checkChoice("gramSchmidt", "variant", variant, ["classical", "modified"]);
   if (!(n <= m)) throw new RangeError(`gramSchmidt: a must have at most as many columns as rows, got ${m}×${n}`);
-  const scale = scaleOf(rowMajor(a));
+  const { values, scale } = scaled(a);
   const qs: Float64Array[] = [];
   const r = zeros(n, n);
   for (let j = 0; j < n; j++) {
-    const given = column(a, j).map((x) => scale * x);
+    const given = column(values, j);
     const left = given.slice();
     for (let i = 0; i < j; i++) {
       const coefficient = dot(qs[i]!, variant === "classical" ? given : left);

@@ -172,7 +172,10 @@ function underMap(name: string, order: string, map: Matrix) {
   };
 }
 
-/** The pixels of a photograph as points in homogeneous coordinates, moved by one 3×3 matrix. */
+/**
+ * A photograph as strips of one grey, the ends of the strips as points in homogeneous coordinates, moved by one 3×3 matrix.
+ * The image of a strip is a strip, and its height does not change: the shear is along the strips, and a turn keeps lengths.
+ */
 export const movedPhotograph = figure(
   "A photograph moved by one 3×3 matrix",
   {
@@ -186,20 +189,21 @@ export const movedPhotograph = figure(
     const slant = homogeneous(shearing(shear), 0);
     const move = homogeneous(identity(2), 2 * shift);
     const map = order === "turn, then shift" ? matmul(move, matmul(turn, slant)) : matmul(turn, matmul(move, slant));
-    const { positions, grey, frame } = thumbnail(48, 32);
-    const pixels = pointsOf(matmul(map, positions)).map((point, i) => ({ ...point, grey: round(grey[i]!) }));
+    const { ends, greys, frame } = strips(48, 32, 9);
+    const [from, to] = ends.map((points) => pointsOf(matmul(map, points))) as [Point[], Point[]];
+    const moved = from.map(({ x, y }, i) => ({ x, y, x2: to[i]!.x, y2: to[i]!.y, grey: greys[i]! }));
     const centre = pointsOf(matmul(map, matrix([[0], [0], [1]])))[0]!;
     const place = `(${formatNumber(centre.x, 3)}, ${formatNumber(centre.y, 3)})`;
     const position = (channel: "x" | "y") => ({
       field: channel,
       type: "quantitative" as const,
-      scale: { domain: [-2.4, 2.4] },
+      scale: { domain: [-2.8, 2.8] },
       axis: { title: `${channel} (half picture widths)`, values: [-2, -1, 0, 1, 2], gridColor: "#ececec" },
     });
     return {
       $schema: SCHEMA,
       description:
-        `A grey photograph of ${pixels.length} pixels: shear ${formatNumber(shear)}, then "${order}" by ${formatNumber(angle)}° and ` +
+        `A grey photograph of ${moved.length} strips: shear ${formatNumber(shear)}, then "${order}" by ${formatNumber(angle)}° and ` +
         `${formatNumber(shift)} of the picture's width. Its centre lands at ${place}.`,
       title: { text: `${order}: the centre lands at ${place}`, fontSize: 13 },
       width: 420,
@@ -207,18 +211,11 @@ export const movedPhotograph = figure(
       encoding: { x: position("x"), y: position("y") },
       layer: [
         {
-          data: { values: pixels },
-          mark: {
-            type: "point",
-            shape: "square",
-            size: 26,
-            filled: true,
-            opacity: 1,
-            angle: -angle,
-            clip: true,
-            aria: false,
-          },
+          data: { values: moved },
+          mark: { type: "rule", strokeWidth: (1.1 * 420) / 5.6 / 24, clip: true, aria: false }, // a pixel and what hides the seams
           encoding: {
+            x2: { field: "x2" },
+            y2: { field: "y2" },
             color: {
               field: "grey",
               type: "quantitative",
@@ -251,8 +248,11 @@ function homogeneous(a: Matrix, shift: number): Matrix {
   ]);
 }
 
-/** The photograph at width×height: homogeneous positions with x in [−1, 1], 3×(width·height), brightness, and the frame. */
-function thumbnail(width: number, height: number) {
+/**
+ * The photograph at width×height in the given number of greys, as horizontal strips: left and right ends in homogeneous
+ * coordinates with x in [−1, 1], grey from 0 for the darkest to 1, and the frame.
+ */
+function strips(width: number, height: number, levels: number) {
   const photograph = loadGreyPhotograph();
   const [across, down] = [photograph.width / width, photograph.height / height];
   const average = (i: number, j: number) => {
@@ -262,15 +262,21 @@ function thumbnail(width: number, height: number) {
     }
     return sum / (across * down);
   };
-  const pixels = Array.from({ length: width * height }, (_, p) => [Math.floor(p / width), p % width] as const);
+  const pixels = Array.from({ length: width * height }, (_, p) => average(Math.floor(p / width), p % width));
+  const [darkest, brightest] = [Math.min(...pixels), Math.max(...pixels)];
+  const shades = pixels.map((p) => Math.round(((p - darkest) / (brightest - darkest)) * (levels - 1)));
+  const starts = [...shades.keys()].filter((p) => p % width === 0 || shades[p] !== shades[p - 1]);
+  const lengths = starts.map((p, i) => (starts[i + 1] ?? shades.length) - p);
+  const points = (add: (i: number) => number) =>
+    matrix([
+      starts.map((p, i) => (2 * ((p % width) + add(i)) - width) / width),
+      starts.map((p) => (height - 2 * Math.floor(p / width) - 1) / width),
+      starts.map(() => 1),
+    ]);
   const edge = height / width;
   return {
-    positions: matrix([
-      pixels.map(([, j]) => (2 * j + 1 - width) / width),
-      pixels.map(([i]) => (height - 2 * i - 1) / width),
-      pixels.map(() => 1),
-    ]),
-    grey: pixels.map(([i, j]) => average(i, j)),
+    ends: [points(() => 0), points((i) => lengths[i]!)],
+    greys: starts.map((p) => round(shades[p]! / (levels - 1))),
     frame: matrix([
       [-1, 1, 1, -1, -1],
       [-edge, -edge, edge, edge, -edge],
@@ -319,7 +325,7 @@ export const lostOrthogonality = figure(
           field: "columns",
           type: "quantitative",
           scale: { domain: [2, n] },
-          axis: { title: "columns so far", tickMinStep: 1, format: "d" },
+          axis: { title: "columns so far", values: Array.from({ length: n - 1 }, (_, i) => i + 2), format: "d" },
         },
         y: {
           field: "loss",
@@ -347,8 +353,13 @@ function lossOf(q: Matrix): number {
   return frobeniusNorm(gram);
 }
 
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** The columns of a matrix as points: first row x, second row y. */
-function pointsOf(a: Matrix): { x: number; y: number }[] {
+function pointsOf(a: Matrix): Point[] {
   const [x, y] = toRows(a) as [number[], number[]];
   return x.map((value, i) => ({ x: round(value), y: round(y[i]!) }));
 }

@@ -110,8 +110,12 @@ def hilbert():
     return result
 
 
+# A first column with nothing below its head, one with a head of 0, and a single last entry.
+SPECIAL = [[[5, 1], [0, 3], [0, 4]], [[0, 1], [4, 2], [0, 2]], [[3, 1], [4, 2]]]
+
+
 def conventions():
-    """Sizes of Q by default, and on which side of max(m, n)·eps·s[0] a singular value counts."""
+    """Sizes of Q by default, on which side of max(m, n)·eps·s[0] a singular value counts, and the signs of special columns."""
     a = rng.standard_normal((5, 3))
     threshold = 3 * np.finfo(float).eps * 8
     at, above = ([[8, 0], [0, s], [0, 0]] for s in (threshold, 1.01 * threshold))
@@ -121,6 +125,8 @@ def conventions():
         "scipyQ": la.qr(a)[0].shape,
         "threshold": threshold,
         "numpyRanks": [np.linalg.matrix_rank(at), np.linalg.matrix_rank(above)],
+        "numpyDiagonals": [np.diag(np.linalg.qr(np.array(x, dtype=float))[1]) for x in SPECIAL],
+        "scipyDiagonals": [np.diag(la.qr(np.array(x, dtype=float))[1]) for x in SPECIAL],
         "scipyNullities": [la.null_space(at).shape[1], la.null_space(above).shape[1]],
     }
 
