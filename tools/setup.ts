@@ -101,7 +101,10 @@ async function findPython(): Promise<string> {
   for (const candidate of process.env.PYTHON ? [process.env.PYTHON] : ["python3", "python"]) {
     const { code, output } = await run(candidate, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]);
     const [major = 0, minor = 0] = output.trim().split(".").map(Number);
-    if (code === 0 && (major > 3 || (major === 3 && minor >= 10))) return candidate;
+    if (code === 0 && (major > 3 || (major === 3 && minor >= 10))) {
+      if ((await run(candidate, ["-c", "import ensurepip, venv"])).code === 0) return candidate;
+      throw new Stop(`${candidate} lacks its venv module (Debian: apt install python3-venv). ${withoutPython}`);
+    }
     if (code === 0) seen.push(`${candidate} is ${output.trim()}`);
   }
   throw new Stop(
