@@ -6,8 +6,8 @@
  * Applications 13(4), 1992. https://doi.org/10.1137/0613074
  * But:
  * - By default the rotations do not start from A but from AV₀, V₀ the eigenvectors of AᵀA. Squaring costs V₀ the small
- *   singular values; the rotations put them right, in two or three sweeps in place of nine. What is given up is the paper's
- *   relative accuracy for badly scaled columns; `start: "identity"` has it.
+ *   singular values; the rotations put them right, in one to three sweeps in place of about ten. What is given up is the
+ *   paper's relative accuracy for badly scaled columns; `start: "identity"` has it.
  * - The cosines of a sweep are measured all at once, by one matrix product, and only the pairs above the tolerance are turned.
  * - Real float64 only, thin factors only, one thread. `pca` holds the whole of x; an incremental form is not here.
  */
@@ -115,17 +115,18 @@ export interface LowRankApproximation {
   readonly matrix: Matrix;
   /** ‖A − matrix‖₂ = σₖ₊₁ */
   readonly spectralError: number;
-  /** ‖A − matrix‖_F = √(σₖ₊₁² + σₖ₊₂² + …) */
+  /** ‖A − matrix‖_F = √(σₖ₊₁² + σₖ₊₂² + …); Infinity where that overflows */
   readonly frobeniusError: number;
 }
 
 /**
- * The nearest matrix of rank k, in the spectral and in the Frobenius norm.
+ * The nearest matrix of rank k or less, in the spectral and in the Frobenius norm.
  *
  * @param a m×n matrix of finite numbers
  * @param k rank, in [1, min(m, n)]
  * @throws RangeError if k is not an integer in [1, min(m, n)]; and as `svd`
- * @see C. Eckart, G. Young, "The approximation of one matrix by another of lower rank", Psychometrika 1, 1936
+ * @see C. Eckart, G. Young, "The approximation of one matrix by another of lower rank", Psychometrika 1, 1936; for the
+ *   spectral norm L. Mirsky, "Symmetric gauge functions and unitarily invariant norms", Quart. J. Math. 11, 1960
  * @example
  * lowRankApproximation(matrix([[3, 0], [4, 5]]), 1).spectralError // 2.23607
  */
@@ -157,7 +158,7 @@ export interface RandomizedSvdOptions {
  * @param a m×n matrix of finite numbers
  * @param k how many, in [1, min(m, n)]
  * @returns u (m×k), s (k), vt (k×n); O(mn(k + p)(q + 1)) operations
- * @throws RangeError if k, oversampling or powerIterations is out of range; and as `svd`
+ * @throws RangeError if k, oversampling or powerIterations is out of range, or seed is not a 32-bit integer; and as `svd`
  * @example
  * randomizedSvd(matrix([[3, 0], [4, 5], [0, 0]]), 1).s // [6.70820]
  */
@@ -204,10 +205,7 @@ export function pseudoInverse(a: Matrix, { rcond }: { readonly rcond?: number } 
   const cut = checkNumber("pseudoInverse", "rcond", rcond ?? Math.max(m, n) * Number.EPSILON, { min: 0 });
   const { u, s, vt } = svd(a);
   const inverse = s.map((sigma) => (sigma > cut * s[0]! ? 1 / sigma : 0)); // (7)
-  const result = matmul(scaledColumns(transpose(vt), inverse), transpose(u));
-  if (!result.data.every(Number.isFinite))
-    throw new RangeError("pseudoInverse: the result must not overflow, got Infinity");
-  return result;
+  return finite("pseudoInverse", matmul(scaledColumns(transpose(vt), inverse), transpose(u)));
 }
 
 /**
@@ -228,7 +226,7 @@ export function numericalRank(a: Matrix, { tolerance }: { readonly tolerance?: n
 }
 
 /**
- * κ₂ = σ₁/σₖ, k = min(m, n): by how much the map can enlarge a relative error. Infinity if σₖ is 0.
+ * κ₂ = σ₁/σₖ, k = min(m, n): by how much the map can enlarge a relative error. Infinity if σₖ is 0, or the ratio overflows.
  *
  * @param a m×n matrix of finite numbers, of which at least one is not 0
  * @throws RangeError if all entries are 0; and as `svd`
@@ -255,7 +253,7 @@ export interface PcaOptions {
 
 /** Principal components of n samples of d features; scikit-learn's names. */
 export interface Pca {
-  /** k×d, orthonormal rows; the entry of largest size in each is positive */
+  /** k×d, orthonormal rows; the entry of largest size in each is positive, the first of them if they tie */
   readonly components: Matrix;
   /** d means of the features */
   readonly mean: Float64Array;
@@ -278,7 +276,8 @@ export interface Pca {
  *
  * @param x n×d matrix, a sample in each row, n ≥ 2
  * @throws RangeError if n < 2, x is not finite, components is not an integer in [1, min(n, d)], all samples are equal, a
- *   feature is constant and `scale` is set, a component has no variance and `whiten` is set, or a variance overflows
+ *   feature has no deviation and `scale` is set, a component has no variance and `whiten` is set, or the centred x or a
+ *   variance overflows
  * @throws TypeError if x is not a matrix of float64
  * @example
  * pca(matrix([[1, 1], [2, 2], [4, 4]])).explainedVarianceRatio // [1, 0]
@@ -324,18 +323,17 @@ export function pca(x: Matrix, { components, scale = false, whiten = false }: Pc
  * @param model what `pca` returned
  * @param x r×d matrix of samples
  * @returns r×k scores
- * @throws RangeError if x has not d columns or is not finite
+ * @throws RangeError if x has not d columns or is not finite, or the result overflows
  * @example
  * toRows(pcaTransform(pca(matrix([[1, 1], [3, 3]]), { components: 1 }), matrix([[2, 2]]))) // [[0]]
  */
 export function pcaTransform(model: Pca, x: Matrix): Matrix {
-  const [, d] = checkMatrix("pcaTransform", "x", x);
+  const [r, d] = checkMatrix("pcaTransform", "x", x);
   if (d !== model.mean.length) throw new RangeError(`pcaTransform: x must have ${model.mean.length} columns, got ${d}`);
-  const scores = matmul(standardised("pcaTransform", x, model), transpose(model.components));
-  return scaledColumns(
-    scores,
-    model.scoreScale.map((divisor) => 1 / divisor),
-  );
+  const k = model.scoreScale.length;
+  const { data } = matmul(standardised("pcaTransform", x, model), transpose(model.components)); // T = XcV (11)
+  for (let i = 0; i < r * k; i++) data[i] = data[i]! / model.scoreScale[i % k]!;
+  return finite("pcaTransform", matrixOver(data, r, k));
 }
 
 /**
@@ -344,7 +342,7 @@ export function pcaTransform(model: Pca, x: Matrix): Matrix {
  * @param model what `pca` returned
  * @param scores r×k matrix
  * @returns r×d matrix, in the units of the data
- * @throws RangeError if scores has not k columns or is not finite
+ * @throws RangeError if scores has not k columns or is not finite, or the result overflows
  * @example
  * toRows(pcaInverseTransform(pca(matrix([[1, 1], [3, 3]]), { components: 1 }), matrix([[0]]))) // [[2, 2]]
  */
@@ -354,37 +352,40 @@ export function pcaInverseTransform(model: Pca, scores: Matrix): Matrix {
   if (k !== components) throw new RangeError(`pcaInverseTransform: scores must have ${components} columns, got ${k}`);
   const { data } = matmul(scaledColumns(scores, model.scoreScale), model.components); // X̂ = TVᵀ + x̄ (12)
   for (let i = 0; i < r * d; i++) data[i] = data[i]! * model.scale[i % d]! + model.mean[i % d]!;
-  return matrixOver(data, r, d);
+  return finite("pcaInverseTransform", matrixOver(data, r, d));
 }
 
 /** Means of the columns, and what to divide them by. */
 function moments(x: Matrix, scale: boolean): Pick<Pca, "mean" | "scale"> {
   const [n, d] = x.shape as [number, number];
   const values = rowMajor(x);
-  const mean = new Float64Array(d);
-  for (let pass = 0; pass < 2; pass++) {
-    // Divided before they are added, so that ±1e308 does not overflow; the second pass takes off what the first has rounded.
-    const correction = new Float64Array(d);
-    for (let at = 0; at < n * d; at++) correction[at % d]! += (values[at]! - mean[at % d]!) / n;
-    for (let j = 0; j < d; j++) mean[j]! += correction[j]!;
-  }
+  // The mean of the differences from the first row: small sums, and equal rows have exactly that mean. Divided by n before
+  // they are subtracted, so that ±1e308 does not overflow.
+  const shift = new Float64Array(d);
+  for (let at = d; at < n * d; at++) shift[at % d]! += values[at]! / n - values[at % d]! / n;
+  const mean = shift.map((difference, j) => values[j]! + difference);
   const divisors = new Float64Array(d).fill(1);
   for (let j = 0; scale && j < d; j++) {
-    const feature = column(x, j);
-    if (feature.every((value) => value === feature[0])) {
-      throw new RangeError(`pca: scale must have a deviation to divide by, got constant column ${j}`);
-    }
-    divisors[j] = norm(feature.map((value) => value - mean[j]!)) / Math.sqrt(n);
+    divisors[j] = norm(column(x, j).map((value) => (value - mean[j]!) / Math.sqrt(n)));
+    if (!(divisors[j]! > 0))
+      throw new RangeError(`pca: scale must have a deviation to divide by, got none in column ${j}`);
   }
   return { mean, scale: divisors };
 }
 
+/** (x − mean)/scale, row by row. */
 function standardised(caller: string, x: Matrix, { mean, scale }: Pick<Pca, "mean" | "scale">): Matrix {
   const [n, d] = x.shape as [number, number];
   const data = rowMajor(x).map((value, i) => (value - mean[i % d]!) / scale[i % d]!);
   if (!data.every(Number.isFinite))
     throw new RangeError(`${caller}: x must stay finite when it is centred, got Infinity`);
   return matrixOver(data, n, d);
+}
+
+function finite(caller: string, result: Matrix): Matrix {
+  if (!result.data.every(Number.isFinite))
+    throw new RangeError(`${caller}: the result must not overflow, got Infinity`);
+  return result;
 }
 
 const signOfLargest = (x: Float64Array): number => {

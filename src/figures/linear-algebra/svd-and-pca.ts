@@ -31,7 +31,8 @@ export const principalAxes = figure(
     const from = centred ? mean : new Float64Array(2);
     const axes = [0, 1].map((i) => {
       const direction = row(directions, i);
-      const sign = !centred && i === 0 && direction[0]! * mean[0]! + direction[1]! * mean[1]! < 0 ? -1 : 1;
+      const sign =
+        !centred && offset > 0 && i === 0 && direction[0]! * mean[0]! + direction[1]! * mean[1]! < 0 ? -1 : 1;
       const [dx, dy] = [direction[0]! * lengths[i]! * sign, direction[1]! * lengths[i]! * sign];
       return {
         axis: i === 0 ? "first direction" : "second direction",
@@ -44,24 +45,37 @@ export const principalAxes = figure(
     const toMean = Math.abs(first[0]! * mean[0]! + first[1]! * mean[1]!) / norm(mean);
     const sentences = [
       `${degrees(overlap)} between the first direction and that of largest variance`,
-      `${degrees(toMean)} between the first direction and the mean`,
+      offset > 0
+        ? `${degrees(toMean)} between the first direction and the mean`
+        : "the mean is the origin: centring changes nothing",
     ];
     const position = (channel: "x" | "y") => ({
       field: channel,
       type: "quantitative" as const,
-      scale: { domain: channel === "x" ? [-6, 5] : [-3.5, 7.5] },
-      axis: { title: channel === "x" ? "first feature" : "second feature", gridColor: "#ececec", tickCount: 6 },
+      scale: { domain: channel === "x" ? [-6.5, 5.5] : [-4, 8] },
+      axis: {
+        title: channel === "x" ? "first feature" : "second feature",
+        gridColor: { condition: { test: "datum.value === 0", value: "#555555" }, value: "#ececec" }, // they meet in the origin
+        tickCount: 6,
+      },
     });
     const colour = {
       field: "axis",
       type: "nominal" as const,
       scale: { domain: ["first direction", "second direction"], range: [VERMILION, BLUE] },
-      legend: { title: null, orient: "bottom" as const, symbolType: "stroke", symbolSize: 300 },
+      legend: {
+        title: `length of an arrow: ${centred ? "two standard deviations" : "root mean square"}`,
+        titleFontWeight: "normal" as const,
+        titleLimit: 400,
+        orient: "bottom" as const,
+        symbolType: "stroke",
+        symbolSize: 300,
+      },
     };
     return {
       $schema: SCHEMA,
       description:
-        `160 points with correlation ${formatNumber(correlation)}, mean ${formatNumber(norm(mean), 3)} from the origin, ` +
+        `160 points with correlation ${formatNumber(correlation)}, mean ${formatNumber(offset)} from the origin, ` +
         `${centred ? "centred" : "not centred"}: ${sentences.join(", ")}.`,
       title: {
         text: centred ? "Centred: axes of the cloud" : "Not centred: axes seen from the origin",
@@ -77,11 +91,8 @@ export const principalAxes = figure(
           mark: { type: "point", filled: true, size: 22, color: GREY, opacity: 0.6, clip: true },
         },
         {
-          data: { values: [{ x: 0, y: 0, text: "origin" }] },
-          layer: [
-            { mark: { type: "point", shape: "cross", filled: true, size: 110, color: "black" } },
-            { mark: { type: "text", dy: 16, fontSize: 12 }, encoding: { text: { field: "text" } } },
-          ],
+          data: { values: [{ x: 0, y: 0 }] },
+          mark: { type: "point", shape: "cross", filled: true, size: 110, color: "black", opacity: 1 },
         },
         {
           data: { values: axes },
@@ -98,14 +109,19 @@ export const principalAxes = figure(
   },
 );
 
-/** Normal points with standard deviations 1.4 and 1 and the given correlation, their mean `offset` from the origin. */
+/** Normal points with standard deviations 1.4 and 1 and the given correlation, moved so that their mean is `offset` from the origin. */
 function cloud(n: number, correlation: number, offset: number): Matrix {
   const { normal } = random(4);
   const x = zeros(n, 2);
   for (let i = 0; i < n; i++) {
     const [a, b] = [normal(), normal()];
-    x.set(i, 0, 1.4 * a + offset * Math.cos(MEAN_DIRECTION));
-    x.set(i, 1, correlation * a + Math.sqrt(1 - correlation ** 2) * b + offset * Math.sin(MEAN_DIRECTION));
+    x.set(i, 0, 1.4 * a);
+    x.set(i, 1, correlation * a + Math.sqrt(1 - correlation ** 2) * b);
+  }
+  const { mean } = pca(x);
+  for (let i = 0; i < n; i++) {
+    x.set(i, 0, x.get(i, 0) - mean[0]! + offset * Math.cos(MEAN_DIRECTION));
+    x.set(i, 1, x.get(i, 1) - mean[1]! + offset * Math.sin(MEAN_DIRECTION));
   }
   return x;
 }
@@ -121,7 +137,7 @@ export const photographAtRank = figure(
     const { matrix, frobeniusError } = lowRankApproximation(pixels, k);
     const error = frobeniusError / frobeniusNorm(pixels);
     const stored = (k * (height + width + 1)) / (height * width);
-    const summary = `${percent(1 - error ** 2, 4)} of the energy, relative error ${percent(error)}`;
+    const summary = `${percent(1 - error ** 2, 4)} of the squared norm, relative error ${percent(error)}`;
     const values = Array.from(s, (sigma, i) => ({
       i: i + 1,
       sigma: Number(sigma.toPrecision(4)),
@@ -221,7 +237,7 @@ export const noiseEdge = figure(
     return {
       $schema: SCHEMA,
       description: `Scree of ${data}, ${n} samples of ${d} standardised features: ${sentence}. The largest variance is ${formatNumber(lambda[0]!, 4)}.`,
-      title: { text: sentence, subtitle: `${data}, n = ${n}, d = ${d}, every feature of variance 1`, fontSize: 13 },
+      title: { text: sentence, subtitle: `${data}, n = ${n}, d = ${d}`, fontSize: 13 },
       width: 520,
       height: 260,
       layer: [
@@ -244,7 +260,7 @@ export const noiseEdge = figure(
               field: "side",
               type: "nominal",
               scale: { domain: ["above the edge", "below"], range: [VERMILION, GREY] },
-              legend: { title: null, orient: "top-right" },
+              legend: { title: null, orient: "bottom" },
             },
           },
         },

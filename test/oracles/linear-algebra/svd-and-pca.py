@@ -1,6 +1,12 @@
-"""Singular values, projectors, low-rank errors and pseudo-inverses by NumPy; PCA and randomised SVD by scikit-learn."""
+"""
+Singular values, projectors, low-rank errors and pseudo-inverses by NumPy; singular values of badly scaled matrices by
+mpmath; PCA and randomised SVD by scikit-learn; what NumPy, SciPy, PyTorch and scikit-learn do unless told otherwise.
+"""
 
+import mpmath
 import numpy as np
+import scipy.linalg
+import torch
 from oracle import emit, load, photograph
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
@@ -47,6 +53,16 @@ def decompositions():
             "rankOneSpectralError": np.linalg.norm(a - best, 2),
             "rankOneFrobeniusError": np.linalg.norm(a - best),
         }
+
+
+def badly_scaled():
+    """Columns of very different length, in no order; 120 digits see all singular values."""
+    columns = np.array([1e-30, 1.0, 1e-20, 1e-10])
+    for seed in range(5):
+        a = np.random.default_rng(seed).standard_normal((9, 4)) * columns
+        with mpmath.workdps(120):
+            s = sorted((float(sigma) for sigma in mpmath.svd_r(mpmath.matrix(a.tolist()), compute_uv=False)), reverse=True)
+        yield {"a": a, "s": s}
 
 
 def pseudo_inverses():
@@ -98,13 +114,21 @@ def digits():
     x, _ = load("digits")
     model = PCA(svd_solver="full").fit(x)
     share = np.cumsum(model.explained_variance_ratio_)
+    constant = np.ptp(x, axis=0) == 0
+    standardised = StandardScaler().fit_transform(x[:1700, np.ptp(x[:1700], axis=0) > 0])
+    n, d = standardised.shape
+    variances = np.linalg.svd(standardised, compute_uv=False) ** 2 / n
+    above = int((variances > (1 + np.sqrt(d / n)) ** 2).sum())
     reconstruction = {}
     for k in (1, 5, 13, 40):
         part = PCA(k, svd_solver="full").fit(x)
         reconstruction[str(k)] = ((x - part.inverse_transform(part.transform(x))) ** 2).sum(1).mean()
     return {
         "rank": np.linalg.matrix_rank(x - x.mean(0)),
-        "constantPixels": np.flatnonzero(np.ptp(x, axis=0) == 0),
+        "constantPixels": np.flatnonzero(constant),
+        "aboveTheEdge": above,
+        "edgeOfTheRest": variances[above:].mean() * (1 + np.sqrt((d - above) / n)) ** 2,
+        "largestWhiteningRatio": model.singular_values_[0] / model.singular_values_[60],
         "componentsFor": {str(part): int(np.argmax(share > part)) + 1 for part in (0.80, 0.90, 0.95, 0.99)},
         "meanSquaredReconstructionError": reconstruction,
     }
@@ -131,7 +155,6 @@ def randomised(power_iterations, k=10, oversampling=10, seeds=20):
         "optimalError": optimal,
         "errorRatio": {"mean": np.mean(rank_k), "smallest": np.min(rank_k), "largest": np.max(rank_k)},
         "basisErrorRatioMean": np.mean(basis),
-        "basisErrorRatioBound": np.sqrt(1 + k / (oversampling - 1)),
     }
 
 
@@ -149,9 +172,73 @@ def grey_photograph():
     return {"data": "grey-photograph", "shape": a.shape, "s": s, "rankForOnePercentError": int(np.argmax(error <= 0.01)) + 1}
 
 
+def cutoff(is_zero):
+    """The largest ratio of a 5×3 matrix' second singular value to its first that still counts as zero, by bisection."""
+    low, high = 1e-17, 1e-13
+    for _ in range(60):
+        ratio = np.sqrt(low * high)
+        a = np.zeros((5, 3))
+        a[0, 0], a[1, 1] = 1, ratio
+        low, high = (ratio, high) if is_zero(a) else (low, ratio)
+    return low
+
+
+def power_steps():
+    """The default numbers of power steps: the number that gives the same bits."""
+    a = np.random.default_rng(1).standard_normal((50, 40))
+
+    def of(k):
+        options = {"n_components": k, "random_state": 0}
+        default = randomized_svd(a, **options)[1]
+        return next(q for q in range(20) if np.array_equal(randomized_svd(a, n_iter=q, **options)[1], default))
+
+    def lowrank(**options):
+        torch.manual_seed(0)
+        return torch.svd_lowrank(torch.from_numpy(a), **options)[1]
+
+    return {
+        "randomized_svd, k = 3 of 40": of(3),
+        "randomized_svd, k = 4 of 40": of(4),
+        "torch.svd_lowrank": next(q for q in range(20) if torch.equal(lowrank(niter=q), lowrank())),
+    }
+
+
+def conventions():
+    a = np.random.default_rng(0).standard_normal((5, 3))
+    functions = {
+        "numpy.linalg.svd": lambda: np.linalg.svd(a),
+        "scipy.linalg.svd": lambda: scipy.linalg.svd(a),
+        "torch.linalg.svd": lambda: [part.numpy() for part in torch.linalg.svd(torch.from_numpy(a))],
+        "torch.svd": lambda: [part.numpy() for part in torch.svd(torch.from_numpy(a))],
+    }
+    returned = {}
+    for name, function in functions.items():
+        u, s, third = function()
+        transposed = bool(np.allclose((u[:, :3] * s) @ third, a))
+        assert transposed or np.allclose((u[:, :3] * s) @ third.T, a)
+        returned[name] = {"columnsOfU": u.shape[1], "third": "vt" if transposed else "v"}
+    scaler = StandardScaler().fit(np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]]))
+    return {
+        "svd": returned,
+        "cutoff": {
+            "numpy.linalg.matrix_rank": cutoff(lambda a: np.linalg.matrix_rank(a) == 1),
+            "numpy.linalg.pinv": cutoff(lambda a: np.linalg.pinv(a)[1, 1] == 0),
+            "scipy.linalg.pinv": cutoff(lambda a: scipy.linalg.pinv(a)[1, 1] == 0),
+        },
+        "deviationOf124": {
+            "StandardScaler": scaler.scale_[0],
+            "numpy.std": np.std([1, 2, 4]),
+            "torch.std": torch.std(torch.tensor([1, 2, 4], dtype=torch.float64)).item(),
+        },
+        "standardScalerOfConstant": scaler.scale_[1],
+        "powerSteps": power_steps(),
+    }
+
+
 emit(
-    ["numpy", "scikit-learn"],
+    ["numpy", "scipy", "scikit-learn", "torch", "mpmath"],
     svd=list(decompositions()),
+    badlyScaled=list(badly_scaled()),
     pseudoInverse=list(pseudo_inverses()),
     conditionNumber=list(condition_numbers()),
     pca=[
@@ -165,4 +252,5 @@ emit(
     randomizedSvd=[randomised(0), randomised(2)],
     noise=noise(),
     photograph=grey_photograph(),
+    conventions=conventions(),
 )
