@@ -31,18 +31,18 @@ describe.each(modules)("%s", (name, module) => {
       expect(known, `${path} must export ${id} by its own name too`).toContain(id);
       for (const settings of settingsOf(figure.knobs)) {
         const where = `${path}, ${id} at ${JSON.stringify(settings)}`;
-        const start = performance.now();
-        const spec = figure.draw(settings as never);
-        const milliseconds = performance.now() - start;
+        const { spec, milliseconds } = fastestDraw(figure, settings);
         expect(warningsOf(spec), where).toEqual([]);
         expect(JSON.stringify(spec).length, `${where}: at most 200 KB of data`).toBeLessThanOrEqual(200_000);
-        // A busy machine may stretch one call; twice the budget is a slow figure all the same.
+        // A busy machine may double the time; more than that is a slow figure.
         expect(milliseconds, `${where}: must be drawn in 300 ms`).toBeLessThan(600);
         expect(
           String(spec.description ?? "").length,
           `${where}: needs alternative text in its description`,
         ).toBeGreaterThan(40);
         expect(JSON.stringify(spec), `${where}: needs a title`).toContain('"title"');
+        const [, width] = /<svg[^>]* width="(\d+)"/.exec(svg(spec)) ?? [];
+        expect(Number(width), `${where}: must fit a page, 720 px`).toBeLessThanOrEqual(720);
         expect(svg(spec), `${where}: must draw something`).toMatch(/<path|<image|<text|<rect/);
         expect(svg(spec), `${where}: draws NaN`).not.toMatch(/NaN|Infinity/);
       }
@@ -80,4 +80,16 @@ function warningsOf(spec: TopLevelSpec): string[] {
   const logger = { level: () => logger, error: take, warn: take, info: () => logger, debug: () => logger } as never;
   compile(spec, { logger });
   return said;
+}
+
+/** The spec, and the time of the fastest of three calls: the first pays for compilation, others for a busy machine. */
+function fastestDraw(figure: Figure, settings: Record<string, number | string>) {
+  let milliseconds = Infinity;
+  let spec = figure.draw(settings as never);
+  for (let i = 0; i < 3 && milliseconds > 300; i++) {
+    const start = performance.now();
+    spec = figure.draw(settings as never);
+    milliseconds = Math.min(milliseconds, performance.now() - start);
+  }
+  return { spec, milliseconds };
 }

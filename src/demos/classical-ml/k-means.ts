@@ -8,7 +8,8 @@
  * But:
  * - Points have equal weights, and distances are Euclidean.
  * - Everything is in memory: there are no mini-batches.
- * - Squared distances must fit into float64: entries beyond ±1e140 are refused, and distances below 1e-162 count as 0.
+ * - Squared distances must fit into float64: entries beyond ±1e140 are refused; distances below 1e-154 lose digits, so that
+ *   Hamerly's labels may differ from Lloyd's there, and below 1e-162 they count as 0.
  */
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
 import { type Matrix, matrixOver, rowMajor } from "../../lib/matrix.js";
@@ -48,7 +49,7 @@ export interface KMeansState {
   readonly inertia: number;
   /** no label changed, or the centroids moved by no more than tol */
   readonly converged: boolean;
-  /** distances computed so far: seeding, assignment, between centroids; not those that reading `inertia` costs */
+  /** distances computed so far: seeding, assignment, empty clusters, between centroids; not those that reading `inertia` costs */
   readonly distanceEvaluations: number;
 }
 
@@ -424,6 +425,7 @@ export function kMeansPlusPlus(
   const { x, n, d } = checkPoints("kMeansPlusPlus", "X", X);
   checkInteger("kMeansPlusPlus", "k", k, 1, n);
   checkInteger("kMeansPlusPlus", "nLocalTrials", nLocalTrials, 1);
+  checkInteger("kMeansPlusPlus", "seed", seed, -(2 ** 31), 2 ** 32 - 1);
   return matrixOver(seedPlusPlus(x, n, d, k, random(seed), nLocalTrials, { distances: 0 }), k, d);
 }
 

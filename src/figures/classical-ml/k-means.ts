@@ -1,9 +1,9 @@
-/** Lloyd's algorithm step by step in the plane, and where many starts of it end on the iris data. */
+/** Lloyd's algorithm step by step in the plane; a photograph in k colours, means of digits; where many starts end on iris. */
 import type { TopLevelSpec } from "vega-lite";
 import { type KMeansState, kMeans, kMeansSteps } from "../../demos/classical-ml/k-means.js";
-import { loadIris } from "../../lib/data.js";
+import { loadColourPhotograph, loadDigits, loadIris } from "../../lib/data.js";
 import { figure } from "../../lib/figure.js";
-import { formatNumber, type Matrix, matrix, toRows } from "../../lib/matrix.js";
+import { formatNumber, type Matrix, matrix, row, toRows } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
 
 const SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json";
@@ -33,7 +33,7 @@ export const stepsFigure = figure(
   "Lloyd's algorithm, half-step by half-step",
   {
     step: { label: "half-step", min: 0, max: 30, step: 1, value: 4 },
-    k: { label: "clusters k", min: 1, max: 8, step: 1, value: 5 },
+    k: { label: "clusters k", min: 2, max: 8, step: 1, value: 5 },
     seed: { label: "seed of the start", min: 0, max: 19, step: 1, value: 2 },
     init: { label: "start", options: ["random", "k-means++"], value: "random" },
   },
@@ -180,6 +180,149 @@ function cellOf(centroids: readonly number[][], c: number): [number, number][] {
   return corners;
 }
 
+/** A photograph whose pixels are replaced by their centroids, and how many pixels have each of the colours. */
+export const paletteFigure = figure(
+  "A photograph in k colours",
+  { k: { label: "colours k", min: 2, max: 32, step: 1, value: 16 } },
+  ({ k }): TopLevelSpec => {
+    const { pixels, width, height } = loadColourPhotograph();
+    const { centroids, labels, inertia } = kMeans(pixels, k, { nInit: 1 });
+    const colours = toRows(centroids).map((rgb) => `rgb(${rgb.map((value) => Math.round(255 * value)).join(",")})`);
+    const used = colours
+      .map((colour, c) => ({ colour, share: (100 * labels.filter((a) => a === c).length) / labels.length }))
+      .sort((a, b) => b.share - a.share)
+      .map(({ colour, share }, at) => ({ colour, share: Number(share.toFixed(2)), rank: at + 1 }));
+    const error = formatNumber(255 * Math.sqrt(inertia / pixels.data.length), 3);
+    const zoom = 3;
+    return {
+      $schema: SCHEMA,
+      title: { text: `${k} colours: rms error ${error} of 255 a channel`, anchor: "start" },
+      description:
+        `A photograph of ${height}×${width} pixels, each in the nearest of ${k} centroids; the rms error of a channel is ` +
+        `${error} of 255. The most frequent colour, ${used[0]!.colour}, covers ${formatNumber(used[0]!.share, 3)} % of it.`,
+      hconcat: [
+        {
+          width: zoom * width,
+          height: zoom * height,
+          data: {
+            values: strokes(labels, width).flatMap((shape, c) => ({ x: 0, y: zoom / 2, shape, colour: colours[c]! })),
+          },
+          ...picture(zoom),
+        },
+        {
+          width: 150,
+          height: zoom * height,
+          data: { values: used },
+          mark: { type: "bar", stroke: "#666666", strokeWidth: 0.5 },
+          encoding: {
+            x: { field: "share", type: "quantitative", title: "pixels (%)", axis: { grid: false, tickCount: 4 } },
+            y: { field: "rank", type: "ordinal", title: null, axis: null, sort: null },
+            color: { field: "colour", type: "nominal", scale: null },
+          },
+        },
+      ],
+    };
+  },
+);
+
+/** Centroids of handwritten digits as images, each with the digit that is most frequent among its points. */
+export const digitsFigure = figure(
+  "Centroids of handwritten digits",
+  { k: { label: "clusters k", min: 2, max: 20, step: 1, value: 10 } },
+  ({ k }): TopLevelSpec => {
+    const { x: X, target } = loadDigits();
+    const { centroids, labels } = kMeans(X, k, { nInit: 1 });
+    const clusters = Array.from({ length: k }, (_, c) => {
+      const counts = Array.from({ length: 10 }, () => 0);
+      for (const [i, digit] of target.entries()) if (labels[i] === c) counts[digit]!++;
+      const most = Math.max(...counts);
+      const size = counts.reduce((a, b) => a + b, 0);
+      return { image: row(centroids, c), digit: counts.indexOf(most), most, size };
+    }).sort((a, b) => a.digit - b.digit || b.size - a.size);
+    const right = clusters.reduce((sum, { most }) => sum + most, 0) / target.length;
+    const found = new Set(clusters.map(({ digit }) => digit)).size;
+    const title = `${k} clusters, ${(100 * right).toFixed(0)} % of the images in one of their own digit`;
+    const [zoom, perRow, across, down] = [12, 5, 118, 128];
+    const corner = (at: number) => ({ x: across * (at % perRow), y: down * Math.floor(at / perRow) + 24 });
+    return {
+      $schema: SCHEMA,
+      title: {
+        text: title,
+        subtitle: "images in each cluster, and the share of its most frequent digit",
+        anchor: "start",
+      },
+      description:
+        `${title}; ${found} of the ten digits are the most frequent one of some cluster. The means of the clusters as 8×8 ` +
+        `images: ${clusters.map(({ digit, most, size }) => `${size} points, ${most} of them a ${digit}`).join("; ")}.`,
+      width: across * Math.min(k, perRow),
+      height: down * Math.ceil(k / perRow),
+      view: { stroke: null },
+      layer: [
+        {
+          data: {
+            values: clusters.flatMap(({ image }, at) =>
+              strokes(image.map(Math.round), 8).map((shape, ink) => ({
+                x: corner(at).x,
+                y: corner(at).y + zoom / 2,
+                shape,
+                colour: `rgb(${Array.from({ length: 3 }, () => 240 - 15 * ink).join(",")})`,
+              })),
+            ),
+          },
+          ...picture(zoom),
+        },
+        {
+          data: {
+            values: clusters.map(({ digit, most, size }, at) => ({
+              x: corner(at).x,
+              y: corner(at).y - 9,
+              text: `${size}, ${((100 * most) / size).toFixed(0)} % are ${digit}`,
+            })),
+          },
+          mark: { type: "text", align: "left", baseline: "middle", fontSize: 12 },
+          encoding: { ...position, text: { field: "text" } },
+        },
+      ],
+    };
+  },
+);
+
+/** Data in pixels of the screen. */
+const position = {
+  x: { field: "x", type: "quantitative", scale: null, axis: null },
+  y: { field: "y", type: "quantitative", scale: null, axis: null },
+} as const;
+
+/** Marks that draw `strokes`, `zoom` times as large. */
+const picture = (zoom: number) =>
+  ({
+    mark: {
+      type: "point",
+      filled: false,
+      size: 4 * zoom ** 2,
+      strokeWidth: zoom,
+      strokeJoin: "bevel",
+      opacity: 1,
+      aria: false,
+    },
+    encoding: {
+      ...position,
+      shape: { field: "shape", type: "nominal", scale: null },
+      color: { field: "colour", type: "nominal", scale: null },
+    },
+  }) as const;
+
+/** A picture as one SVG path a colour, with a stroke for each run of equal pixels: a fraction of a mark a pixel. */
+function strokes(colourOf: ArrayLike<number>, width: number): string[] {
+  const paths: string[] = [];
+  for (let at = 0, end = 0; at < colourOf.length; at = end) {
+    const [y, x, colour] = [Math.floor(at / width), at % width, colourOf[at]!];
+    while (end < (y + 1) * width && colourOf[end] === colour) end++;
+    paths[colour] = `${paths[colour] ?? ""}M${x},${y}h${end - at}`;
+  }
+  return paths;
+}
+
 /** Where independent starts end on iris: final inertias in ascending order, for random rows and for k-means++. */
 export const startsFigure = figure(
   "Where many starts end",
@@ -189,11 +332,12 @@ export const startsFigure = figure(
   },
   ({ k, starts }): TopLevelSpec => {
     const { x: X } = loadIris();
-    const inertias = (init: "random" | "k-means++") =>
+    const sortedEnds = (init: "random" | "k-means++") =>
       Float64Array.from({ length: starts }, (_, seed) => kMeans(X, k, { init, seed, nInit: 1 }).inertia).sort();
-    const [uniform, plusPlus] = [inertias("random"), inertias("k-means++")];
+    const [uniform, plusPlus] = [sortedEnds("random"), sortedEnds("k-means++")];
     const best = Math.min(uniform[0]!, plusPlus[0]!);
-    const bad = (ends: Float64Array) => ends.filter((inertia) => inertia > 1.01 * best).length;
+    const bad = (inertias: Float64Array) => inertias.filter((inertia) => inertia > 1.01 * best).length;
+    const ends = `more than 1 % above the best: ${bad(uniform)} random starts, ${bad(plusPlus)} k-means++`;
     const values = [
       ...Array.from(uniform, (inertia, i) => ({ start: "random rows", share: (100 * (i + 1)) / starts, inertia })),
       ...Array.from(plusPlus, (inertia, i) => ({ start: "k-means++", share: (100 * (i + 1)) / starts, inertia })),
@@ -203,11 +347,12 @@ export const startsFigure = figure(
       $schema: SCHEMA,
       title: {
         text: `Iris, k = ${k}: ${starts} starts of each kind, sorted`,
+        subtitle: ends,
         anchor: "start",
       },
       description:
         `Final inertias of ${starts} starts on iris with k = ${k}, sorted. The best is ${formatNumber(best, 5)}; ` +
-        `${bad(uniform)} of the random starts and ${bad(plusPlus)} of the k-means++ starts end more than 1 % above it.`,
+        `${ends}.`,
       width: 520,
       height: 260,
       data: { values },
@@ -238,4 +383,4 @@ export const startsFigure = figure(
   },
 );
 
-export const figures = { stepsFigure, startsFigure };
+export const figures = { stepsFigure, paletteFigure, startsFigure, digitsFigure };

@@ -315,7 +315,7 @@ export const lostOrthogonality = figure(
     return {
       $schema: SCHEMA,
       description: `‖QᵀQ − I‖ after ${n} columns, ${vectors}: ${last.map(({ method, loss }) => `${method} ${loss.toExponential(1)}`).join(", ")}.`,
-      title: { text: `${vectors}: distance of Q from orthonormal`, fontSize: 13 },
+      title: { text: "Distance of Q from orthonormal", subtitle: vectors, fontSize: 13 },
       width: 480,
       height: 260,
       data: { values },

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 from oracle import emit, load
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 rng = np.random.default_rng(20263)
@@ -46,6 +46,29 @@ def stopped_early():
     rows, tol = [900, 17, 333, 1500, 64, 1201, 720], 0.02
     model = KMeans(len(rows), init=POINTS["digits"][rows], n_init=1, tol=tol).fit(POINTS["digits"])
     return {"initRows": rows, "tol": tol, "labels": model.labels_, "inertia": model.inertia_, "iterations": model.n_iter_}
+
+
+class Recorder(np.random.RandomState):
+    """Notes how many numbers each call of uniform draws."""
+
+    def uniform(self, *args, **kwargs):
+        self.sizes = [*getattr(self, "sizes", []), kwargs.get("size")]
+        return super().uniform(*args, **kwargs)
+
+
+def plus_plus_trials():
+    """Rows drawn for each further centroid of k-means++, by default."""
+    for k in [2, 7, 8, 20]:
+        recorder = Recorder(0)
+        kmeans_plusplus(POINTS["iris"], k, random_state=recorder)
+        (trials,) = set(recorder.sizes)
+        yield {"k": k, "trials": trials}
+
+
+def starts_with_plus_plus():
+    """How many starts n_init = 'auto' makes."""
+    model = KMeans(3).fit(POINTS["iris"])
+    return model._n_init
 
 
 def empty_cluster():
@@ -124,6 +147,9 @@ emit(
     blobs=BLOBS,
     lloyd=list(runs()),
     stoppedEarly=stopped_early(),
+    defaults={name: KMeans().get_params()[name] for name in ["n_init", "tol", "max_iter", "algorithm"]},
+    plusPlusTrials=list(plus_plus_trials()),
+    startsWithPlusPlus=starts_with_plus_plus(),
     emptyCluster=empty_cluster(),
     irisOptima=list(iris_optima()),
     irisRandomStartInertias=random_start_inertias(),
