@@ -129,6 +129,24 @@ const KINDS: Readonly<Record<string, Matrix>> = {
 };
 
 describe.each(STARTS)("svd from the start '%s'", (start) => {
+  test.each([
+    ["columns", 47, (x: number, _: number, j: number) => x * 2 ** (-47 * j)],
+    ["rows", 47, (x: number, i: number) => x * 2 ** (-47 * i)],
+    ["columns", 30, (x: number, _: number, j: number) => x * 2 ** (30 * j)],
+  ] as const)(
+    "strongly graded %s, each 2^±%i times the last, neither overflow nor lose orthogonality",
+    (_, __, graded) => {
+      for (let seed = 0; seed < 4; seed++) {
+        const a = map(normal(14, 12, seed), graded);
+        const { u, s, vt } = svd(a, { start });
+        // a few rotations of each vector, each with a rounding error
+        expect(lossOf(u)).toBeLessThan(1e-13);
+        expect(lossOf(transpose(vt))).toBeLessThan(1e-13);
+        expect(frobeniusNorm(minus(product({ u, s, vt }), a))).toBeLessThan(1e-13 * frobeniusNorm(a));
+      }
+    },
+  );
+
   test.each(Object.entries(KINDS))("factorises a matrix %s", (_, a) => {
     expectSvd(a, svd(a, { start }));
   });

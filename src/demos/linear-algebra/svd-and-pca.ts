@@ -415,12 +415,9 @@ function* jacobi(a: Matrix, start: "gram" | "identity", maxSweeps: number): Gene
   const [m, n] = a.shape as [number, number];
   const scale = powerOfTwoScale(a);
   // Wᵀ and Vᵀ: a column is a run of numbers in memory.
-  const at = matrixOver(
-    rowMajor(transpose(a)).map((x) => x * scale),
-    n,
-    m,
-  );
-  const vt = start === "gram" ? eigenvectors(matmul(at, transpose(at))) : identity(n); // (5)
+  const at = matrixOver(rowMajor(transpose(a)).slice(), n, m);
+  for (let i = 0; i < n * m; i++) at.data[i]! *= scale;
+  const vt = start === "gram" ? eigenvectors(selfProducts(at)) : identity(n); // (5)
   const wt = start === "gram" ? matmul(vt, at) : at; // (2)
   for (let sweep = 1, rotations = 1; rotations > 0; sweep++) {
     if (sweep > maxSweeps) throw new ConvergenceError(`svd: no convergence in ${maxSweeps} sweeps`, maxSweeps);
@@ -441,7 +438,7 @@ function* jacobi(a: Matrix, start: "gram" | "identity", maxSweeps: number): Gene
 function orthogonalise(wt: Matrix, vt: Matrix, tolerance: number): { maxCosine: number; rotations: number } {
   const [n, m] = wt.shape as [number, number];
   const [w, v] = [wt.data, vt.data];
-  const products = matmul(wt, transpose(wt)).data; // WᵀW, the inner products of all pairs
+  const products = selfProducts(wt).data; // WᵀW, the inner products of all pairs
   const squares = Float64Array.from({ length: n }, (_, j) => products[j * n + j]!);
   const norms = squares.map(Math.sqrt);
   const order = falling(norms); // long columns first: they grow, the short ones shrink to their singular value
@@ -455,7 +452,8 @@ function orthogonalise(wt: Matrix, vt: Matrix, tolerance: number): { maxCosine: 
       if (!(cosine > tolerance)) continue;
       const gamma = dot(w, p * m, w, q * m, m); // anew: the sweep has changed it
       const zeta = (squares[q]! - squares[p]!) / (2 * gamma);
-      const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta)); // the smaller root of t² + 2ζt = 1 (4)
+      const size = Math.abs(zeta); // its square may overflow: hence the minimum
+      const t = (zeta < 0 ? -1 : 1) / (size + Math.min(Math.sqrt(1 + size * size), 1 + size)); // the smaller root of t² + 2ζt = 1 (4)
       if (!(Math.abs(t) > 0)) continue; // also when gamma has become 0
       const c = 1 / Math.sqrt(1 + t * t);
       rotate(w, p * m, q * m, m, c, c * t);
@@ -519,11 +517,26 @@ const falling = (x: Float64Array): Int32Array => Int32Array.from(x.keys()).sort(
 
 /** A factor that brings the largest entry near 1. A power of two scales without rounding, away from over- and underflow. */
 function powerOfTwoScale(a: Matrix): number {
-  const largest = rowMajor(a).reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
+  let largest = 0;
+  for (const entry of rowMajor(a)) largest = Math.max(largest, Math.abs(entry));
   return 2 ** -Math.max(-1023, Math.min(1023, Math.floor(Math.log2(largest || 1))));
 }
 
 const rowMajorCopy = (a: Matrix): Matrix => matrixOver(rowMajor(a), a.shape[0]!, a.shape[1]!);
+
+/** X·Xᵀ. It is symmetric: only the blocks up to the diagonal are multiplied, and copied to the other side. */
+function selfProducts(x: Matrix): Matrix {
+  const [n, m] = x.shape as [number, number];
+  const result = new Float64Array(n * n);
+  for (let from = 0; from < n; from += 64) {
+    const to = Math.min(from + 64, n);
+    const block = matmul(x.lo(from, 0).hi(to - from, m), transpose(x.hi(to, m))).data;
+    for (let i = from, at = 0; i < to; i++, at += to) {
+      for (let j = 0; j <= i; j++) result[i * n + j] = result[j * n + i] = block[at + j]!;
+    }
+  }
+  return matrixOver(result, n, n);
+}
 
 /** Σ x[at + i]·y[from + i]; two sums, so that one addition need not wait for the other. */
 function dot(x: Float64Array, at: number, y: Float64Array, from: number, length: number): number {
@@ -548,88 +561,131 @@ function rotate(x: Float64Array, p: number, q: number, length: number, c: number
   }
 }
 
-// ---- the start: eigenvectors of AᵀA, by Householder's tridiagonal form and the implicit QL iteration ----
+// ---- the start: eigenvectors of AᵀA, by Householder's tridiagonal form ----
 
 /**
  * Orthonormal eigenvectors of a symmetric matrix, one a row, in no order. Follows G. Golub, C. Van Loan, "Matrix
- * Computations", 4th ed., 2013, section 8.3. Whatever remains unconverged, the rows are orthonormal: a start needs no more.
+ * Computations", 4th ed., 2013, section 8.3. However inaccurate, the rows are orthonormal: a start needs no more.
+ *
+ * @param g overwritten
  */
 function eigenvectors(g: Matrix): Matrix {
-  const n = g.shape[0]!;
-  const { diagonal, offDiagonal, basis } = tridiagonalise(g.data.slice(), n);
-  implicitQl(diagonal, offDiagonal, basis, n);
-  return matrixOver(basis, n, n);
+  const { diagonal, offDiagonal, betas } = tridiagonalise(g.data, g.shape[0]!);
+  const vt = tridiagonalEigenvectors(diagonal, offDiagonal);
+  reflectRows(vt, g.data, betas);
+  return vt;
 }
 
-/** T = QᵀGQ by n − 2 reflections I − βvvᵀ, from the last row up; `basis` is Qᵀ, offDiagonal[i] is T's entry (i, i + 1). */
+/** Turns G into G − vpᵀ − pvᵀ, that is (I − βvvᵀ)G(I − βvvᵀ). */
+type Reflection = { readonly v: Float64Array; readonly p: Float64Array };
+
+/**
+ * T = QᵀGQ by reflections I − βvvᵀ, from the last row up. Only the lower triangle of G is used; the vector of the k-th
+ * reflection is left in row k, before the diagonal. offDiagonal[i] is T's entry (i, i + 1).
+ */
 function tridiagonalise(g: Float64Array, n: number) {
-  const [diagonal, offDiagonal, betas, p] = Array.from({ length: 4 }, () => new Float64Array(n)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
-  for (let k = n - 1; k > 0; k--) {
-    const v = k * n; // row k left of the diagonal; it becomes the vector of the reflection
-    const last = g[v + k - 1]!;
-    const rest = dot(g, v, g, v, k - 1);
-    if (!(rest > 0)) {
-      offDiagonal[k - 1] = last;
-      continue;
+  const [diagonal, offDiagonal, betas] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+  let last: Reflection = { v: new Float64Array(n), p: new Float64Array(n) };
+  let next: Reflection = { v: new Float64Array(n), p: new Float64Array(n) };
+  for (let k = n - 1; k >= 0; k--) {
+    const [at, end] = [k * n, k * n + k];
+    for (let j = 0; j <= k; j++) g[at + j] = g[at + j]! - (last.v[k]! * last.p[j]! + last.p[k]! * last.v[j]!);
+    diagonal[k] = g[end]!;
+    if (k === 0) break;
+    const entry = g[end - 1]!;
+    const rest = dot(g, at, g, at, k - 1);
+    offDiagonal[k - 1] = entry;
+    if (rest > NEGLIGIBLE ** 2) {
+      const length = Math.sqrt(entry * entry + rest) * (entry > 0 ? -1 : 1); // this sign: the next lines cancel nothing
+      offDiagonal[k - 1] = length;
+      g[end - 1] = entry - length;
+      betas[k] = 1 / (length * length - entry * length);
     }
-    const length = Math.sqrt(last * last + rest);
-    offDiagonal[k - 1] = last > 0 ? -length : length; // this sign, so that the next line cancels nothing
-    g[v + k - 1] = last - offDiagonal[k - 1]!;
-    const beta = 1 / (length * length - last * offDiagonal[k - 1]!);
-    betas[k] = beta;
-    p.fill(0, 0, k); // p = βGv − (β²vᵀGv/2)v, from the lower triangle alone
-    for (let r = 0; r < k; r++) p[r] = p[r]! + symmetricTimes(g, r * n, r, v, p) + g[r * n + r]! * g[v + r]!;
-    for (let j = 0; j < k; j++) p[j] = p[j]! * beta;
-    const half = (beta * dot(p, 0, g, v, k)) / 2;
-    for (let j = 0; j < k; j++) p[j] = p[j]! - half * g[v + j]!;
-    for (let r = 0; r < k; r++) subtractBoth(g, r * n, r + 1, v, g[v + r]!, p, p[r]!); // G − vpᵀ − pvᵀ
+    const { v, p } = next;
+    v.set(g.subarray(at, end));
+    p.fill(0);
+    for (let r = k - 2; r >= 0; r -= 2) reflectTwoRows(g, r, last, next);
+    if (k % 2 === 1) {
+      g[0] = g[0]! - 2 * last.v[0]! * last.p[0]!;
+      p[0] = p[0]! + g[0]! * v[0]!;
+    }
+    for (let j = 0; j < k; j++) p[j] = p[j]! * betas[k]!;
+    const half = (betas[k]! * dot(p, 0, v, 0, k)) / 2;
+    for (let j = 0; j < k; j++) p[j] = p[j]! - half * v[j]!; // p = βGv − (β²vᵀGv/2)v
+    [last, next] = [next, last];
   }
-  for (let k = 0; k < n; k++) diagonal[k] = g[k * n + k]!;
-
-  const basis = new Float64Array(n * n);
-  for (let k = 0; k < n; k++) basis[k * n + k] = 1;
-  for (let k = 1; k < n; k++) {
-    if (!(betas[k]! > 0)) continue;
-    for (let r = 0; r < k; r++) subtract(basis, r * n, g, k * n, k, betas[k]! * dot(basis, r * n, g, k * n, k));
-  }
-  return { diagonal, offDiagonal, basis };
+  return { diagonal, offDiagonal, betas };
 }
 
-/** The part of Gv that one row of the lower triangle gives: returned for the row, added to p for its mirror image. */
-function symmetricTimes(g: Float64Array, row: number, length: number, v: number, p: Float64Array): number {
-  const factor = g[v + length]!;
-  let sum = 0;
-  for (let j = 0; j < length; j++) {
-    const entry = g[row + j]!;
-    sum += entry * g[v + j]!;
-    p[j] = p[j]! + entry * factor;
+/** One pass over rows r and r + 1 of the lower triangle: the last reflection, then what they give to the Gv of the next. */
+function reflectTwoRows(g: Float64Array, r: number, { v: u, p: w }: Reflection, { v, p }: Reflection): void {
+  const [at, below] = [r * v.length, (r + 1) * v.length];
+  const [u0, u1, w0, w1, v0, v1] = [u[r]!, u[r + 1]!, w[r]!, w[r + 1]!, v[r]!, v[r + 1]!];
+  let [sum0, sum1] = [0, 0];
+  for (let j = 0; j <= r; j++) {
+    const x = g[at + j]! - (u0 * w[j]! + w0 * u[j]!);
+    const y = g[below + j]! - (u1 * w[j]! + w1 * u[j]!);
+    g[at + j] = x;
+    g[below + j] = y;
+    sum0 += x * v[j]!;
+    sum1 += y * v[j]!;
+    p[j] = p[j]! + (x * v0 + y * v1); // the mirror image of the two rows
   }
-  return sum;
+  g[below + r + 1] = g[below + r + 1]! - 2 * u1 * w1;
+  p[r] = p[r]! + sum0 - g[at + r]! * v0; // the diagonal is its own mirror image
+  p[r + 1] = p[r + 1]! + sum1 + g[below + r + 1]! * v1;
 }
 
-function subtractBoth(
-  g: Float64Array,
-  row: number,
-  length: number,
-  v: number,
-  vr: number,
-  p: Float64Array,
-  pr: number,
-) {
-  for (let j = 0; j < length; j++) g[row + j] = g[row + j]! - (vr * p[j]! + pr * g[v + j]!);
+/** Orthonormal eigenvectors, one a row, of the tridiagonal matrix with d on and e beside the diagonal. */
+function tridiagonalEigenvectors(d: Float64Array, e: Float64Array): Matrix {
+  const n = d.length;
+  if (n > 32) {
+    const eigenvalues = d.slice();
+    implicitQl(eigenvalues, e.slice());
+    const z = identity(n);
+    for (let i = 0; i < n; i++) twistedVector(d, e, eigenvalues[i]!, z.data.subarray(i * n, i * n + n));
+    const defect = selfProducts(z); // ZZᵀ − I
+    for (let i = 0; i < n; i++) defect.data[i * n + i]! -= 1;
+    if (dot(defect.data, 0, defect.data, 0, n * n) < 1e-16) {
+      const change = matmul(defect, z).data; // a step of Newton and Schulz squares a defect of 1e-8 to 1e-16
+      for (let i = 0; i < n * n; i++) z.data[i]! -= change[i]! / 2;
+      return z;
+    }
+  }
+  const basis = identity(n); // few, or too close to each other: QL's own rotations are orthonormal in any case
+  implicitQl(d, e, basis.data);
+  return basis;
 }
 
-function subtract(x: Float64Array, at: number, y: Float64Array, from: number, length: number, factor: number) {
-  for (let i = 0; i < length; i++) x[at + i] = x[at + i]! - factor * y[from + i]!;
+/**
+ * The eigenvector z of one eigenvalue: T − λI is eliminated from both ends, to the row where the pivots of the two agree
+ * best; from there (T − λI)z = 0 is solved. Follows K. V. Fernando, "On computing an eigenvector of a
+ * tridiagonal matrix. Part I: Basic results", SIAM Journal on Matrix Analysis and Applications 18(4), 1997.
+ */
+function twistedVector(d: Float64Array, e: Float64Array, lambda: number, z: Float64Array): void {
+  const last = d.length - 1;
+  const up = new Float64Array(last + 1);
+  z[0] = d[0]! - lambda || NEGLIGIBLE;
+  up[last] = d[last]! - lambda || NEGLIGIBLE;
+  for (let i = 1, j = last - 1; i <= last; i++, j--) {
+    z[i] = d[i]! - lambda - (e[i - 1]! / z[i - 1]!) * e[i - 1]! || NEGLIGIBLE;
+    up[j] = d[j]! - lambda - (e[j]! / up[j + 1]!) * e[j]! || NEGLIGIBLE;
+  }
+  let [twist, least] = [0, Infinity];
+  for (let i = 0; i <= last; i++) {
+    const residual = Math.abs(z[i]! + up[i]! - (d[i]! - lambda));
+    if (residual < least) [twist, least] = [i, residual];
+  }
+  z[twist] = 1;
+  for (let i = twist - 1; i >= 0; i--) z[i] = (-e[i]! / z[i]!) * z[i + 1]!;
+  for (let i = twist + 1; i <= last; i++) z[i] = (-e[i - 1]! / up[i]!) * z[i - 1]!;
+  const length = Math.sqrt(dot(z, 0, z, 0, last + 1));
+  for (let i = 0; i <= last; i++) z[i] = z[i]! / length;
 }
 
 /** Diagonalises the tridiagonal matrix (d, e) by implicitly shifted QL sweeps; the rotations go into the rows of `basis`. */
-function implicitQl(d: Float64Array, e: Float64Array, basis: Float64Array, n: number): void {
+function implicitQl(d: Float64Array, e: Float64Array, basis?: Float64Array): void {
+  const n = d.length;
   for (let l = 0; l < n; l++) {
     for (let iteration = 0; iteration < 30; iteration++) {
       let m = l; // the block l … m does not fall apart
@@ -639,14 +695,13 @@ function implicitQl(d: Float64Array, e: Float64Array, basis: Float64Array, n: nu
       const root = Math.sqrt(ratio * ratio + 1);
       let g = d[m]! - d[l]! + e[l]! / (ratio + (ratio < 0 ? -root : root)); // d[m] − Wilkinson's shift
       let [s, c, p] = [1, 1, 0];
-      let [waitingC, waitingS, waiting] = [1, 0, false];
       let i = m - 1;
       for (; i >= l; i--) {
         const f = s * e[i]!;
         const b = c * e[i]!;
         const length = Math.sqrt(f * f + g * g);
         e[i + 1] = length;
-        if (length === 0) break;
+        if (length < NEGLIGIBLE) break; // its square has underflowed: c and s would not be a rotation
         s = f / length;
         c = g / length;
         g = d[i + 1]! - p;
@@ -654,15 +709,8 @@ function implicitQl(d: Float64Array, e: Float64Array, basis: Float64Array, n: nu
         p = s * r;
         d[i + 1] = g + p;
         g = c * r - b;
-        // Two neighbouring rotations go over the rows together: three rows are read and written in place of four.
-        if (waiting) rotateTwice(basis, i * n, n, waitingC, waitingS, c, s);
-        else {
-          waitingC = c;
-          waitingS = s;
-        }
-        waiting = !waiting;
+        if (basis) rotate(basis, i * n, (i + 1) * n, n, c, s);
       }
-      if (waiting) rotate(basis, (i + 1) * n, (i + 2) * n, n, waitingC, waitingS);
       if (i >= l) d[i + 1] = d[i + 1]! - p;
       else [d[l], e[l]] = [d[l]! - p, g];
       e[m] = 0;
@@ -670,16 +718,33 @@ function implicitQl(d: Float64Array, e: Float64Array, basis: Float64Array, n: nu
   }
 }
 
-/** Rows y = x + n and z = y + n are rotated by (c1, s1), then x and y by (c2, s2). */
-function rotateTwice(w: Float64Array, x: number, n: number, c1: number, s1: number, c2: number, s2: number): void {
-  const [y, z] = [x + n, x + 2 * n];
-  for (let i = 0; i < n; i++) {
-    const a = w[x + i]!;
-    const b = w[y + i]!;
-    const c = w[z + i]!;
-    const t = c1 * b - s1 * c;
-    w[x + i] = c2 * a - s2 * t;
-    w[y + i] = s2 * a + c2 * t;
-    w[z + i] = s1 * b + c1 * c;
+/**
+ * Every row of x times the reflections 1, 2, …, n − 1 of `tridiagonalise`. A block of them is I − YᵀTY, with the vectors in
+ * the rows of Y and an upper triangular T: so nearly all is `matmul`. Follows R. Schreiber, C. Van Loan, "A storage-efficient
+ * WY representation for products of Householder transformations", SIAM J. Sci. Stat. Comput. 10(1), 1989.
+ */
+function reflectRows(x: Matrix, vectors: Float64Array, betas: Float64Array): void {
+  const n = betas.length;
+  for (let from = 1; from < n; from += 32) {
+    const count = Math.min(32, n - from);
+    const width = from + count - 1;
+    const y = matrixOver(new Float64Array(count * width), count, width);
+    const t = matrixOver(new Float64Array(count * count), count, count);
+    for (let j = 0; j < count; j++) {
+      const k = from + j;
+      y.data.set(vectors.subarray(k * n, k * n + k), j * width);
+      t.data[j * count + j] = betas[k]!;
+    }
+    const products = selfProducts(y).data;
+    for (let j = 1; j < count; j++) {
+      for (let i = 0; i < j; i++) {
+        const sum = dot(t.data, i * count + i, products, j * count + i, j - i);
+        t.data[i * count + j] = -betas[from + j]! * sum;
+      }
+    }
+    const change = matmul(matmul(x.hi(n, width), transpose(y)), matmul(t, y)).data;
+    for (let i = 0, at = 0; i < n; i++) {
+      for (let j = i * n; j < i * n + width; j++, at++) x.data[j] = x.data[j]! - change[at]!;
+    }
   }
 }
