@@ -74,11 +74,17 @@ export function readmeTable(notes: readonly Note[]): string {
   return ["| category | concept | in one line | files |", "|---|---|---|---|", ...lines].join("\n");
 }
 
-const TABLE = /(<!-- concepts: made by npm run notebooks -->\n)[\s\S]*?(\n<!-- end of concepts -->)/;
+const TABLE = /(<!-- concepts: made by npm run notebooks -->\n)[\s\S]*?(<!-- end of concepts -->)/;
 
-/** The README's text with its table of concepts brought up to date. */
+/**
+ * The README's text with its table of concepts brought up to date.
+ *
+ * @throws Error if the two comments between which the table stands are not there
+ */
 export function withTable(readme: string, notes: readonly Note[]): string {
-  return readme.replace(TABLE, (_, before: string, after: string) => before + readmeTable(notes) + after);
+  if (!TABLE.test(readme))
+    throw new Error("README.md has lost the comments around its table of concepts: put them back");
+  return readme.replace(TABLE, (_, before: string, after: string) => `${before}\n${readmeTable(notes)}\n\n${after}`);
 }
 
 /** The picture of the README: a figure of the built package as SVG. */
