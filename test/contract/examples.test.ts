@@ -5,6 +5,7 @@
 
 import { stripTypeScriptTypes } from "node:module";
 import { expect, test } from "vitest";
+import { sourceOfSubpath } from "../../tools/notebook.ts";
 import { filesBelow, readText } from "../../tools/project.ts";
 
 const shared = ["matrix", "random", "data", "check", "errors"].map((file) => `../../src/lib/${file}.ts`);
@@ -21,13 +22,28 @@ const examples = files.flatMap((path) =>
 );
 
 test.each(examples)("%s: %s", async (path, example) => {
-  const modules = await Promise.all([...shared, `../../${path}`].map((file) => import(/* @vite-ignore */ file)));
+  await runs(example, [...shared, `../../${path}`]);
+});
+
+test("the listing in the README does what its comments say", async () => {
+  const listing = /```ts\n([\s\S]*?)```/.exec(readText("README.md"))![1]!;
+  const imported = [...listing.matchAll(/from "runnable-ml\/([^"]+)"/g)].map(
+    ([, name]) => `../../${sourceOfSubpath(name!)}`,
+  );
+  const body = listing.replace(/^import .*\n/gm, "");
+  expect(asAssertions(body).match(/^same\(/gm)).toHaveLength(4);
+  await runs(body, imported);
+});
+
+/** Runs an example with the exports of these modules in scope. */
+async function runs(example: string, files: readonly string[]): Promise<void> {
+  const modules = await Promise.all(files.map((file) => import(/* @vite-ignore */ file)));
   const scope: Record<string, unknown> = { same, ...Object.assign({}, ...modules) };
   const names = Object.keys(scope);
   const body = stripTypeScriptTypes(asAssertions(example));
   const evaluate = new Function(...names, `return (async () => {\n${body}\n})();`);
   await evaluate(...names.map((name) => scope[name]));
-});
+}
 
 test.each(files.filter((path) => path.startsWith("src/demos/")))("%s shows how it is used", (path) => {
   expect(
