@@ -7,10 +7,10 @@ import { buildNotebook } from "./notebook.ts";
 import { PLANNED } from "./planned.ts";
 import { main, nearest, root, Stop, writeWhole } from "./project.ts";
 
-const note = (title: string, category: string, name: string, id: string) => `---
+const note = ({ title, summary, category, name, id }: Record<string, string>) => `---
 title: ${title}
 category: ${category}
-summary: ‹one line that defines it›
+summary: ${JSON.stringify(summary)}
 builds_on: []
 see_also: []
 difficulty: 2
@@ -21,7 +21,7 @@ tags: [‹tag›]
 
 ‹The definition, in one sentence.›
 
-${SECTIONS.map((section) => `## ${section}\n\n${SECTION_TEXT[section]?.(name, id) ?? `‹${section}›`}`).join("\n\n")}
+${SECTIONS.map((section) => `## ${section}\n\n${SECTION_TEXT[section]?.(name!, id!) ?? `‹${section}›`}`).join("\n\n")}
 `;
 
 const SECTION_TEXT: Readonly<Record<string, (name: string, id: string) => string>> = {
@@ -92,7 +92,7 @@ describe("bad input", () => {
 
 await main((args) => {
   const [name = ""] = args;
-  const all = Object.entries(PLANNED).flatMap(([category, slugs]) => slugs.map((slug) => `${category}/${slug}`));
+  const all = Object.keys(PLANNED);
   if (!all.includes(name)) {
     throw new Stop(
       `"${name}" is none of the ${all.length} concepts, written <category>/<slug>. Nearest: ${nearest(all, name).join(", ")}.`,
@@ -102,12 +102,12 @@ await main((args) => {
     if (existsSync(join(root, pathOf(name)))) throw new Stop(`${pathOf(name)} is there already; nothing was written.`);
   }
   const [category, slug] = name.split("/") as [string, string];
-  const title = slug[0]!.toUpperCase() + slug.slice(1).replaceAll("-", " ");
+  const { title, summary } = PLANNED[name]!;
   const id = slug.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   writeWhole(ARTEFACTS.demo(name), demo(title, id));
   writeWhole(ARTEFACTS.figure(name), figure(title, id));
   writeWhole(ARTEFACTS.test(name), testFile(name));
-  writeWhole(ARTEFACTS.note(name), note(title, category, name, id));
+  writeWhole(ARTEFACTS.note(name), note({ title, summary, category, name, id }));
   writeWhole(
     ARTEFACTS.notebook(name),
     `${JSON.stringify(buildNotebook(readNote(root, name), catalogue()), null, 1)}\n`,

@@ -36,13 +36,9 @@ export interface Collected {
  * @param simulate so many pages, by copies of the concepts there are: for measuring
  */
 export async function collect(base: string, kernel: string, simulate = 0): Promise<Collected> {
-  const definitions = JSON.parse(readText("src/notes/planned.json")) as Record<
-    string,
-    { title: string; summary: string }
-  >;
-  const all = Object.entries(PLANNED).flatMap(([category, slugs]) => slugs.map((slug) => `${category}/${slug}`));
+  const all = Object.keys(PLANNED);
   const notes = catalogue();
-  const jobs = withCopies(notes, all, definitions, simulate);
+  const jobs = withCopies(notes, all, PLANNED, simulate);
   const byName = new Map(jobs.map((job) => [job.name, job]));
   const states = claimStates();
   const assets = new Map<string, string>();
@@ -50,7 +46,7 @@ export async function collect(base: string, kernel: string, simulate = 0): Promi
   const problems: string[] = [];
   const reference = (name: string): ConceptRef => ({
     name,
-    title: byName.get(name)?.title ?? definitions[name]?.title ?? name,
+    title: byName.get(name)?.title ?? PLANNED[name]?.title ?? name,
     url: byName.has(name) ? `${base}${name}/` : undefined,
   });
 
@@ -136,19 +132,16 @@ export async function collect(base: string, kernel: string, simulate = 0): Promi
     documents.push(documentOf(data, html.sections));
   }
 
-  const entries: SiteData["entries"] = Object.entries(PLANNED).flatMap(([category, slugs]) =>
-    slugs.map((slug) => {
-      const name = `${category}/${slug}`;
-      const job = byName.get(name);
-      return {
-        ...reference(name),
-        category: category as keyof typeof CATEGORIES,
-        summary: job ? job.source.frontMatter.summary : definitions[name]!.summary,
-        difficulty: job?.source.frontMatter.difficulty,
-        tags: job?.source.frontMatter.tags ?? [],
-      };
-    }),
-  );
+  const entries: SiteData["entries"] = Object.entries(PLANNED).map(([name, { summary }]) => {
+    const job = byName.get(name);
+    return {
+      ...reference(name),
+      category: name.split("/")[0] as keyof typeof CATEGORIES,
+      summary: job?.source.frontMatter.summary ?? summary,
+      difficulty: job?.source.frontMatter.difficulty,
+      tags: job?.source.frontMatter.tags ?? [],
+    };
+  });
   for (const entry of entries) if (!byName.has(entry.name)) documents.push(plannedDocument(entry));
   const site: SiteData = {
     base,

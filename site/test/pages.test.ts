@@ -63,14 +63,19 @@ test("the list has all concepts, by category and alphabetical within it, the unw
   const html = read(folder, "index.html");
   const written = new Set(concepts.map(({ name }) => name));
   const groups = html.split('<section class="group"').slice(1);
-  expect(groups).toHaveLength(Object.keys(PLANNED).length);
-  for (const [i, [category, slugs]] of Object.entries(PLANNED).entries()) {
+  const categories = [...new Set(Object.keys(PLANNED).map((name) => name.split("/")[0]!))];
+  expect(groups).toHaveLength(categories.length);
+  for (const [i, category] of categories.entries()) {
     const entries = [
       ...groups[i]!.matchAll(
         /<li id="([^"]+)"[\s\S]*?<p class="entry-title">\s*([\s\S]*?)<\/p>\s*<p class="entry-summary">([\s\S]*?)<\/p>/g,
       ),
     ];
-    expect(entries.map(([, id]) => id).sort()).toEqual(slugs.map((slug) => `${category}/${slug}`).sort());
+    expect(entries.map(([, id]) => id).sort()).toEqual(
+      Object.keys(PLANNED)
+        .filter((name) => name.startsWith(`${category}/`))
+        .sort(),
+    );
     const titles = entries.map(([, , title]) =>
       title!
         .replace(/<span[\s\S]*$/, "")

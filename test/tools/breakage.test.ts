@@ -41,7 +41,9 @@ beforeAll(() => {
     cpSync(join(root, part), path(part), { recursive: true });
   }
   symlinkSync(join(root, "node_modules"), path("node_modules"), "junction");
-  edit("tools/planned.ts", (text) => text.replace('"classical-ml": [', '"classical-ml": [\n    "a-new-concept",'));
+  edit("src/notes/planned.json", (text) =>
+    JSON.stringify({ [NEW]: { title: "A new concept", summary: "What it is." }, ...JSON.parse(text) }),
+  );
 });
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
@@ -110,10 +112,7 @@ describe("each broken rule is reported", () => {
   }, 180_000);
 
   test.each([
-    [
-      "an untouched skeleton, note",
-      `src/notes/${NEW}.md:4 is still to be written: summary: ‹one line that defines it›`,
-    ],
+    ["an untouched skeleton, note", `src/notes/${NEW}.md:8 is still to be written: tags: [‹tag›]`],
     ["an untouched skeleton, demo", `src/demos/${NEW}.ts:2 is still to be written`],
     ["an untouched skeleton, prose", `src/notes/${NEW}.md: must have 600-1,400 words of prose, has`],
     ["a note without a section", 'src/notes/classical-ml/k-means.md: the section "## Conventions" is missing'],
