@@ -148,7 +148,7 @@ function sourcesOf(name: string): string[] {
 /** The source file behind `runnable-ml/<subpath>`. */
 export function sourceOfSubpath(subpath: string): string {
   if (subpath === "jupyter") return "src/jupyter/index.ts";
-  if (/^(lib|figures)\//.test(subpath) || subpath === "tensorflow") return `src/${subpath}.ts`;
+  if (/^(lib|figures|autodiff)\//.test(subpath) || subpath === "tensorflow") return `src/${subpath}.ts`;
   return `src/demos/${subpath}.ts`;
 }
 
