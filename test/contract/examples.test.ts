@@ -9,6 +9,8 @@ import { sourceOfSubpath } from "../../tools/notebook.ts";
 import { filesBelow, readText } from "../../tools/project.ts";
 
 const shared = ["matrix", "random", "data", "check", "errors"].map((file) => `../../src/lib/${file}.ts`);
+/** In scope too where a file has to do with tensors. */
+const ENGINE = ["../../src/demos/deep-learning-foundations/backpropagation.ts", "../../src/autodiff/ops.ts"];
 const files = [
   ...filesBelow("src/demos", ".ts"),
   ...filesBelow("src/lib", ".ts"),
@@ -22,7 +24,8 @@ const examples = files.flatMap((path) =>
 );
 
 test.each(examples)("%s: %s", async (path, example) => {
-  await runs(example, [...shared, `../../${path}`]);
+  const engine = /autodiff\//.test(readText(path)) ? ENGINE : [];
+  await runs(example, [...shared, ...engine, `../../${path}`]);
 });
 
 test("the listing in the README does what its comments say", async () => {

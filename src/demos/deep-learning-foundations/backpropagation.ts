@@ -106,7 +106,8 @@ export interface GradOptions {
  * tape is used
  * @throws NonFiniteError with `checkFinite`, naming the first operation with an output that is not finite
  * @example
- * import("../../src/autodiff/ops.js").then(({ mul }) => valueAndGrad(({ x }) => mul(x, x))({ x: tensor([3], []) }).grads.x.item()) // 6
+ * const cube = ({ x }: { x: Tensor }) => mul(mul(x, x), x); // mul is an operation of src/autodiff/ops.ts
+ * valueAndGrad(cube)({ x: tensor([2], []) }).grads.x.item() // 12
  */
 export function valueAndGrad<T extends Tree>(
   f: (inputs: T) => Tensor,
