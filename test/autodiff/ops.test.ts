@@ -1,5 +1,6 @@
 /** Every operation of the table against central differences, first and second order, and against TensorFlow.js. */
 import { describe, expect, test } from "vitest";
+import "../../src/autodiff/convolution.js";
 import * as ops from "../../src/autodiff/ops.js";
 import { OPS } from "../../src/autodiff/ops.js";
 import {
@@ -136,6 +137,12 @@ const IN_TENSORFLOW: Readonly<Record<string, TfOp | string>> = {
       ),
     ),
   scatterAdd: (tf, x) => tf.unsortedSegmentSum(x!, tf.tensor1d([2, 0, 2, 1], "int32"), 4),
+  conv2d: (tf, x, w) => tf.conv2d(x as never, w as never, 2, "same"),
+  "conv2d, dilated and padded": "no gradient of a dilated convolution there; PyTorch's is compared in im2col",
+  "conv2d with groups": (tf, x, w) => grouped(tf, x!, w!),
+  convTranspose2d: (tf, y, w) => tf.conv2dTranspose(y as never, w as never, [2, 5, 4, 3], 2, "same"),
+  maxPool2d: (tf, x) => tf.maxPool(x as never, 2, 2, "valid"),
+  avgPool2d: (tf, x) => tf.avgPool(x as never, 3, 2, "valid"),
   softmax: (tf, x) => tf.softmax(x!),
   standardize: (tf, x) => {
     const { mean, variance } = tf.moments(x!, -1, true);
@@ -146,6 +153,20 @@ const IN_TENSORFLOW: Readonly<Record<string, TfOp | string>> = {
     return tf.div(tf.sub(x!, mean), tf.sqrt(tf.add(variance, 1e-5)));
   },
 };
+
+/** TensorFlow.js' convolution has no groups: each by itself. */
+const grouped: TfOp = (tf, x, w) =>
+  tf.concat(
+    [0, 1].map((g) =>
+      tf.conv2d(
+        tf.slice(x!, [0, 0, 0, 2 * g], [-1, -1, -1, 2]) as never,
+        tf.slice(w!, [0, 0, 0, 3 * g], [-1, -1, -1, 3]) as never,
+        1,
+        "valid",
+      ),
+    ),
+    3,
+  );
 
 test("the table of TensorFlow.js names every operation", () => {
   expect(Object.keys(IN_TENSORFLOW).sort()).toEqual([...OPS.keys()].sort());

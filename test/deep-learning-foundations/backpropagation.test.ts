@@ -1,0 +1,621 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { conv2d, maxPool2d } from "../../src/autodiff/convolution.js";
+import { layerNorm, linear, rmsNorm } from "../../src/autodiff/layers.js";
+import * as ops from "../../src/autodiff/ops.js";
+import {
+  assign,
+  backwardSteps,
+  counts,
+  customVjp,
+  fromMatrix,
+  grad,
+  gradCheck,
+  hvp,
+  isRecording,
+  jvp,
+  leaves,
+  mapTree,
+  NonFiniteError,
+  noGrad,
+  stopGradient,
+  type Tensor,
+  type Tree,
+  tensor,
+  toMatrix,
+  valueAndGrad,
+  vjp,
+} from "../../src/demos/deep-learning-foundations/backpropagation.js";
+import { matrix, toRows } from "../../src/lib/matrix.js";
+import { random } from "../../src/lib/random.js";
+import type { TensorFlow } from "../../src/tensorflow.js";
+import { concept } from "../concept.js";
+import { withTensorFlow } from "../parity.js";
+
+const { claim, oracle } = concept("deep-learning-foundations/backpropagation");
+const { add, crossEntropy, div, exp, log, matmul, mean, mul, relu, sin, square, sub, sum, tanh, transpose } = ops;
+
+type Named = Record<string, Tensor>;
+
+/** Normal numbers in float64. */
+function normals(seed: number, ...shape: number[]): Tensor {
+  const draw = random(seed);
+  return tensor(Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, draw.normal), shape);
+}
+
+const scalar = (x: number) => tensor(Float64Array.of(x), []);
+
+/** Largest difference relative to the largest expected entry. */
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [difference, size] = [0, 0];
+  expect(actual.length).toBe(expected.length);
+  for (let i = 0; i < expected.length; i++) {
+    difference = Math.max(difference, Math.abs(actual[i]! - expected[i]!));
+    size = Math.max(size, Math.abs(expected[i]!));
+    if (Number.isNaN(actual[i]!)) return Number.NaN;
+  }
+  return difference / size;
+}
+
+/** A multilayer perceptron of these widths, as parameters and as a function of them. */
+function perceptron(widths: readonly number[], seed: number) {
+  const layers = widths.slice(1).map((width, i) => ({
+    weight: normals(seed + 2 * i, widths[i]!, width),
+    bias: normals(seed + 2 * i + 1, width),
+  }));
+  const forward = (x: Tensor, parameters: typeof layers, activation: (x: Tensor) => Tensor) =>
+    parameters.reduce((h, layer, i) => linear(i === 0 ? h : activation(h), layer), x);
+  return { layers, forward };
+}
+
+claim("three-times-the-forward-work", () => {
+  const batch = 3;
+  for (const widths of [
+    [64, 128, 128, 10],
+    [5, 7, 3],
+    [11, 2, 6, 4, 3],
+  ]) {
+    const { layers, forward } = perceptron(widths, 1);
+    const x = normals(9, batch, widths[0]!);
+    const loss = (p: typeof layers) => sum(square(forward(x, p, tanh)));
+    const products = widths.slice(1).map((width, i) => widths[i]! * width);
+    const once = batch * products.reduce((a, b) => a + b);
+    expect(counts(() => loss(layers)).multiplyAdds).toBe(once);
+    expect(counts(() => valueAndGrad(loss)(layers)).multiplyAdds).toBe(3 * once - batch * products[0]!);
+  }
+  // per example, with the widths of the note
+  const forward = 64 * 128 + 128 * 128 + 128 * 10;
+  expect(forward).toBe(25_856);
+  expect(3 * forward - 64 * 128).toBe(69_376);
+  expect((69_376 / 25_856).toFixed(4)).toBe("2.6832");
+});
+
+claim("every-rule-agrees-with-differences", () => {
+  for (const [name, { apply, shapes, domain = [-2, 2] }] of ops.OPS) {
+    const { uniform } = random(17);
+    const xs = shapes.map((shape) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      return tensor(
+        Float64Array.from({ length: size }, () => domain[0] + (domain[1] - domain[0]) * uniform()),
+        shape,
+      );
+    });
+    const y = apply(...xs);
+    const u = normals(18, ...y.shape);
+    const scored = (inputs: readonly Tensor[]) => sum(mul(apply(...inputs), u));
+    const { maxRelError } = gradCheck(scored, xs, { seed: 3 });
+    expect(maxRelError, name).toBeLessThan(1e-6); // truncation and rounding of the difference are below 1e-9
+    grad(scored)(xs).forEach((g, i) => {
+      expect(g.shape, name).toEqual(xs[i]!.shape);
+    });
+  }
+});
+
+claim("jvp-is-the-derivative-along-v", () => {
+  // u·(J v) must be the derivative of u·f along v: forward mode, made of two reverse sweeps, against differences.
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 4 }), fc.nat(1000), (n, m, seed) => {
+      const [w, x, v, u] = [normals(seed, n, m), normals(seed + 1, n), normals(seed + 2, n), normals(seed + 3, m)];
+      const f = (p: Named) => tanh(ops.reshape(matmul(ops.reshape(sin(p.x!), [1, n]), w), [m]));
+      const { tangent } = jvp(f, { x }, { x: v });
+      expect(tangent.shape).toEqual([m]);
+      const moved = (t: number) => sum(mul(f({ x: add(x, mul(v, t)) }), u)).item();
+      const h = 1e-5;
+      const numeric = (moved(h) - moved(-h)) / (2 * h);
+      const analytic = sum(mul(tangent, u)).item();
+      expect(Math.abs(analytic - numeric)).toBeLessThan(1e-6 * Math.max(1, Math.abs(numeric)));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+claim("differences-have-a-best-step", () => {
+  const f = (x: number) => Math.exp(Math.sin(x));
+  const at = 1.3;
+  const slope = Math.cos(at) * f(at);
+  const central = (h: number) => Math.abs((f(at + h) - f(at - h)) / (2 * h) - slope) / slope;
+  const forward = (h: number) => Math.abs((f(at + h) - f(at)) / h - slope) / slope;
+  expect(central(1e-2).toExponential(2)).toBe("6.36e-5");
+  expect(central(1e-3).toExponential(2)).toBe("6.37e-7");
+  expect(central(1e-4).toExponential(2)).toBe("6.36e-9");
+  // slopes 2 and 1 on logarithmic axes, where truncation rules
+  expect(Math.log10(central(1e-2) / central(1e-3))).toBeCloseTo(2, 1);
+  expect(Math.log10(forward(1e-3) / forward(1e-4))).toBeCloseTo(1, 1);
+  // then rounding: far smaller steps are worse again
+  expect(central(1e-9)).toBeGreaterThan(10 * central(6e-6));
+  expect(forward(1e-13)).toBeGreaterThan(10 * forward(1.5e-8));
+  // the tape has nothing of the kind
+  const { grads } = valueAndGrad(({ x }: Named) => exp(sin(x!)))({ x: scalar(at) });
+  expect(Math.abs(grads.x!.item() - slope) / slope).toBeLessThan(4 * Number.EPSILON);
+});
+
+claim("contributions-of-all-consumers-add", () => {
+  const f = ({ x }: Named) => add(mul(x!, x!), mul(x!, 3));
+  for (const x of [-2, 0.5, 4]) expect(grad(f)({ x: scalar(x) }).x!.item()).toBe(2 * x + 3);
+  const doublings = ({ x }: Named) => {
+    let y = x!;
+    for (let i = 0; i < 50; i++) y = add(y, y);
+    return y;
+  };
+  expect(grad(doublings)({ x: scalar(1) }).x!.item()).toBe(2 ** 50);
+  const steps = [...backwardSteps(doublings, { x: scalar(1) })];
+  expect(steps.filter(({ op }) => op === "add")).toHaveLength(50); // of 2^50 paths
+});
+
+claim("one-sweep-for-all-parameters", () => {
+  // A Jacobian: one pullback gives a row, one jvp a column.
+  const [n, m] = [4, 3];
+  const w = normals(1, n, m);
+  const f = ({ x }: Named) => ops.reshape(tanh(matmul(ops.reshape(x!, [1, n]), w)), [m]);
+  const x = normals(2, n);
+  const unit = (size: number, i: number) => tensor(new Float64Array(size).fill(1, i, i + 1), [size]);
+  const { pullback } = vjp(f, { x });
+  const byRows = Array.from({ length: m }, (_, i) => [...pullback(unit(m, i), i < m - 1).x!.data]);
+  const byColumns = Array.from({ length: n }, (_, j) => [...jvp(f, { x }, { x: unit(n, j) }).tangent.data]);
+  byRows.forEach((row, i) => {
+    row.forEach((entry, j) => {
+      expect(Math.abs(entry - byColumns[j]![i]!)).toBeLessThan(1e-12);
+    });
+  });
+  // A loss of 4,810 parameters: one sweep; central differences need two evaluations for each.
+  const { layers, forward } = perceptron([64, 64, 10], 5);
+  expect(leaves(layers).reduce((total, p) => total + p.size, 0)).toBe(4810);
+  const data = normals(6, 8, 64);
+  const labels = Int32Array.from({ length: 8 }, (_, i) => i);
+  let evaluations = 0;
+  const loss = (p: typeof layers) => {
+    evaluations++;
+    return crossEntropy(forward(data, p, tanh), labels);
+  };
+  const { grads } = valueAndGrad(loss)(layers);
+  expect(evaluations).toBe(1);
+  expect(leaves(grads).map(({ shape }) => shape)).toEqual(leaves(layers).map(({ shape }) => shape));
+});
+
+claim("hessian-vector-products-without-a-hessian", () => {
+  const n = 50;
+  const b = normals(1, n, n);
+  const a = add(b, transpose(b));
+  const [x, v] = [normals(2, n), normals(3, n)];
+  const quadratic = (p: Named) => mul(sum(mul(p.x!, ops.reshape(matmul(a, ops.reshape(p.x!, [n, 1])), [n]))), 0.5);
+  const product = hvp(quadratic, { x }, { x: v }).x!;
+  const expected = matmul(a, ops.reshape(v, [n, 1]));
+  expect(relativeError(product.data, expected.data)).toBeLessThan(1e-12);
+  // a network with tanh units: PyTorch, and the central difference of gradients
+  const fixture = oracle<Fixture>().hessianProducts;
+  const inputs = mapShapes(fixture.inputs);
+  const [data, target] = [fromShape(fixture.x), fromShape(fixture.y)];
+  const loss = (p: Named) => mean(square(sub(matmul(tanh(add(matmul(data, p.w1!), p.b1!)), p.w2!), target)));
+  const direction = Object.fromEntries(
+    Object.entries(inputs).map(([name, p]) => [name, tensor(Float64Array.from(fixture.v[name]!), p.shape)]),
+  );
+  const products = hvp(loss, inputs, direction);
+  const h = 1e-5;
+  const gradientAt = (t: number) =>
+    grad(loss)(
+      Object.fromEntries(Object.entries(inputs).map(([name, p]) => [name, add(p, mul(direction[name]!, t))])) as Named,
+    );
+  const [up, down] = [gradientAt(h), gradientAt(-h)];
+  for (const [name, hv] of Object.entries(products)) {
+    expect(relativeError(hv.data, fixture.products[name]!)).toBeLessThan(1e-12);
+    expect(relativeError(hv.data, div(sub(up[name]!, down[name]!), 2 * h).data)).toBeLessThan(1e-6);
+  }
+});
+
+claim("cross-entropy-from-logits-is-finite", () => {
+  const labels = Int32Array.of(1, 0, 2, 1);
+  const z = normals(4, 4, 3);
+  const { grads } = valueAndGrad((p: Named) => crossEntropy(p.z!, labels))({ z });
+  const p = ops.softmax(z);
+  const expected = Float64Array.from(
+    p.data,
+    (value, at) => (value - (at % 3 === labels[Math.floor(at / 3)] ? 1 : 0)) / 4,
+  );
+  expect(relativeError(grads.z!.data, expected)).toBeLessThan(1e-15); // one or two roundings
+  const far = tensor(Float64Array.of(1000, 0, -1000), [1, 3]);
+  const fused = valueAndGrad((q: Named) => crossEntropy(q.z!, [2]))({ z: far });
+  expect(fused.value.item()).toBe(2000);
+  expect([...fused.grads.z!.data]).toEqual([1, 0, -1]);
+  const composed = (q: Named) => {
+    const powers = exp(q.z!);
+    return ops.neg(sum(log(ops.slice(div(powers, sum(powers)), [0, 2], [1, 3]))));
+  };
+  const naive = valueAndGrad(composed)({ z: far });
+  expect(Number.isFinite(naive.value.item())).toBe(false);
+  expect([...naive.grads.z!.data].every(Number.isNaN)).toBe(true);
+});
+
+// ---- whole networks, against PyTorch and TensorFlow.js ----
+
+interface Shaped {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+interface Network {
+  readonly inputs: Readonly<Record<string, Shaped>>;
+  readonly loss: number;
+  readonly gradients: Readonly<Record<string, readonly number[]>>;
+  readonly labels?: readonly number[];
+}
+interface Fixture {
+  readonly mlp: Network;
+  readonly cnn: Network;
+  readonly lstm: Network;
+  readonly transformerBlock: Network;
+  readonly hessianProducts: {
+    readonly inputs: Readonly<Record<string, Shaped>>;
+    readonly x: Shaped;
+    readonly y: Shaped;
+    readonly v: Readonly<Record<string, readonly number[]>>;
+    readonly products: Readonly<Record<string, readonly number[]>>;
+  };
+  readonly kinks: Readonly<Record<string, number | readonly number[]>>;
+}
+
+const fromShape = ({ shape, data }: Shaped) => tensor(Float64Array.from(data), shape);
+const mapShapes = (inputs: Readonly<Record<string, Shaped>>): Named =>
+  Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, fromShape(value)]));
+
+const NETWORKS: Readonly<
+  Record<"mlp" | "cnn" | "lstm" | "transformerBlock", (p: Named, labels: readonly number[]) => Tensor>
+> = {
+  mlp: (p, labels) =>
+    crossEntropy(linear(tanh(linear(p.x!, { weight: p.w1!, bias: p.b1! })), { weight: p.w2!, bias: p.b2! }), labels),
+  cnn: (p, labels) => {
+    const first = ops.gelu(add(conv2d(p.x!, p.w1!, { padding: 1 }), p.b1!));
+    const second = relu(conv2d(maxPool2d(first, 2), p.w2!, { stride: 2 }));
+    return crossEntropy(matmul(mean(second, [1, 2]), p.dense!), labels);
+  },
+  lstm: (p) => {
+    let [h, c] = [tensor(new Float64Array(18), [3, 6]), tensor(new Float64Array(18), [3, 6])];
+    for (let t = 0; t < 5; t++) {
+      const x = ops.reshape(ops.slice(p.x!, [t], [t + 1]), [3, 4]);
+      const [i, f, g, o] = ops.split(add(add(matmul(x, p.wx!), matmul(h, p.wh!)), p.b!), 4);
+      c = add(mul(ops.sigmoid(f!), c), mul(ops.sigmoid(i!), tanh(g!)));
+      h = mul(ops.sigmoid(o!), tanh(c));
+    }
+    return mean(square(sub(h, p.target!)));
+  },
+  transformerBlock: (p) => {
+    const heads = (x: Tensor) => transpose(ops.reshape(x, [2, 5, 2, 3]), [0, 2, 1, 3]);
+    const mask = tensor(
+      Float64Array.from({ length: 25 }, (_, at) => (at % 5 > Math.floor(at / 5) ? -Infinity : 0)),
+      [5, 5],
+    );
+    const h = layerNorm(p.x!, { gain: p.gain1!, bias: p.bias1! });
+    const [q, k, v] = [p.wq!, p.wk!, p.wv!].map((w) => heads(matmul(h, w)));
+    const weights = ops.softmax(add(mul(matmul(q!, k!, { transposeB: true }), 1 / Math.sqrt(3)), mask));
+    const mixed = ops.reshape(transpose(matmul(weights, v!), [0, 2, 1, 3]), [2, 5, 6]);
+    const x = add(p.x!, matmul(mixed, p.wo!));
+    return sum(ops.logSumExp(add(x, matmul(ops.gelu(matmul(rmsNorm(x, p.gain2!), p.w1!)), p.w2!))));
+  },
+};
+
+claim("agrees-with-pytorch-and-tensorflow", () => {
+  const fixture = oracle<Fixture>();
+  for (const [name, network] of Object.entries(NETWORKS) as [keyof typeof NETWORKS, (typeof NETWORKS)["mlp"]][]) {
+    const { inputs, loss, gradients, labels = [] } = fixture[name];
+    const { value, grads } = valueAndGrad((p: Named) => network(p, labels))(mapShapes(inputs));
+    expect(Math.abs(value.item() - loss) / Math.abs(loss), name).toBeLessThan(1e-12);
+    for (const [input, expected] of Object.entries(gradients)) {
+      // The sums are taken in another order; 1e-10 of the largest entry leaves room for that.
+      expect(relativeError(grads[input]!.data, expected), `${name}, ${input}`).toBeLessThan(1e-10);
+    }
+  }
+});
+
+type TfTensor = ReturnType<TensorFlow["tensor"]>;
+
+describe("a whole network against TensorFlow.js", () => {
+  withTensorFlow("gradients agree to 1e-4 of the largest entry (float32 there)", (tf) => {
+    const { inputs, labels } = oracle<Fixture>().mlp;
+    const { grads } = valueAndGrad((p: Named) => NETWORKS.mlp(p, labels!))(mapShapes(inputs));
+    const names = ["x", "w1", "b1", "w2", "b2"];
+    const loss = (...xs: readonly TfTensor[]) => {
+      const [x, w1, b1, w2, b2] = xs;
+      const logits = tf.add(tf.matMul(tf.tanh(tf.add(tf.matMul(x!, w1!), b1!)), w2!), b2!);
+      return tf.losses.softmaxCrossEntropy(tf.oneHot([...labels!], 5), logits) as TfTensor;
+    };
+    const theirs = tf.grads(loss)(names.map((name) => tf.tensor([...inputs[name]!.data], [...inputs[name]!.shape])));
+    names.forEach((name, i) => {
+      expect(relativeError(theirs[i]!.dataSync(), grads[name]!.data)).toBeLessThan(1e-4);
+    });
+  });
+});
+
+claim("kinks-have-conventions", () => {
+  const kinks = oracle<Fixture>().kinks;
+  const slopeAt = (f: (x: Tensor) => Tensor, ...at: number[]) => [
+    ...grad(({ x }: Named) => sum(f(x!)))({ x: tensor(Float64Array.from(at)) }).x!.data,
+  ];
+  expect(slopeAt(relu, 0)).toEqual([0]);
+  expect(slopeAt(ops.abs, 0)).toEqual([0]);
+  expect(slopeAt((x) => ops.max(x), 2, 2, 1)).toEqual([0.5, 0.5, 0]);
+  expect(kinks).toMatchObject({ "relu at 0": 0, "abs at 0": 0, "max of [2, 2, 1]": [0.5, 0.5, 0] });
+  const pair = grad((p: Named) => sum(ops.maximum(p.a!, p.b!)))({ a: scalar(2), b: scalar(2) });
+  expect([pair.a!.item(), pair.b!.item()]).toEqual(kinks["maximum of equals"]);
+  // At a bound of clip torch gives 0 and TensorFlow.js gives 1: here it is 1.
+  expect(kinks["clamp at a bound"]).toBe(0);
+  expect(slopeAt((x) => ops.clip(x, 0, 1), 1, 0, 2)).toEqual([1, 1, 0]);
+});
+
+describe("kinks in TensorFlow.js", () => {
+  withTensorFlow("|x| has slope -1 at 0 or 0, and each of equal maxima gets the whole adjoint", (tf) => {
+    const ties = tf.grad((x) => tf.max(x))(tf.tensor1d([2, 2, 1]));
+    expect([...ties.dataSync()]).toEqual([1, 1, 0]);
+    expect([
+      ...tf
+        .grad((x) => tf.clipByValue(x, 0, 1))(tf.tensor1d([1]))
+        .dataSync(),
+    ]).toEqual([1]);
+  });
+});
+
+// ---- the tape ----
+
+const anyTree = fc.letrec<{ tree: Tree; leaf: Tensor }>((tie) => ({
+  leaf: fc
+    .array(fc.double({ noNaN: true, min: -9, max: 9 }), { minLength: 1, maxLength: 4 })
+    .map((xs) => tensor(Float64Array.from(xs))),
+  tree: fc.oneof(
+    { depthSize: "small" },
+    tie("leaf"),
+    fc.array(tie("tree"), { minLength: 1, maxLength: 3 }) as fc.Arbitrary<Tree>,
+    fc.dictionary(fc.stringMatching(/^[a-z]{1,3}$/), tie("tree"), { minKeys: 1, maxKeys: 3 }) as fc.Arbitrary<Tree>,
+  ),
+})).tree;
+
+describe("valueAndGrad", () => {
+  test("gradients come back in the arrangement of the inputs", () => {
+    fc.assert(
+      fc.property(anyTree, (tree) => {
+        const total = (t: Tree) =>
+          leaves(t)
+            .map((x) => sum(square(x)))
+            .reduce((a, b) => add(a, b));
+        const { value, grads } = valueAndGrad(total)(tree);
+        expect(leaves(grads).map((g) => [...g.data])).toEqual(
+          leaves(tree).map((x) => Array.from(x.data, (v) => 2 * v)),
+        );
+        expect(JSON.stringify(mapTree(grads, () => value))).toBe(JSON.stringify(mapTree(tree, () => value)));
+      }),
+    );
+  });
+
+  test("an input that does not count gets zeros of its shape", () => {
+    const { grads } = valueAndGrad((p: Named) => sum(p.a!))({ a: normals(1, 2), b: normals(2, 2, 3) });
+    expect(grads.b!.shape).toEqual([2, 3]);
+    expect([...grads.b!.data]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  test("is the end of backwardSteps, whose contributions add up to the adjoints", () => {
+    const { layers, forward } = perceptron([4, 5, 3], 1);
+    const x = normals(8, 6, 4);
+    const loss = (p: typeof layers) => crossEntropy(forward(x, p, tanh), [0, 1, 2, 0, 1, 2]);
+    const steps = backwardSteps(loss, layers);
+    const received = new Map<number, number>();
+    let step = steps.next();
+    let last = Infinity;
+    for (; !step.done; step = steps.next()) {
+      const { index, parents, contributions, adjoint } = step.value;
+      expect(index).toBeLessThan(last);
+      last = index;
+      if (received.has(index)) expect(sum(adjoint).item()).toBeCloseTo(received.get(index)!, 12);
+      parents.forEach((parent, i) => {
+        if (contributions[i]) received.set(parent, (received.get(parent) ?? 0) + sum(contributions[i]).item());
+      });
+    }
+    const direct = valueAndGrad(loss)(layers);
+    expect(leaves(step.value.grads).map(({ data }) => data)).toEqual(leaves(direct.grads).map(({ data }) => data));
+  });
+
+  test("inputs are unchanged, results are constants, and nothing is recorded afterwards", () => {
+    const x = normals(1, 3);
+    const before = x.data.slice();
+    const { value, grads } = valueAndGrad((p: Named) => sum(exp(p.x!)))({ x });
+    expect(x.data).toEqual(before);
+    expect(value.node).toBeUndefined();
+    expect(grads.x!.node).toBeUndefined();
+    expect(isRecording()).toBe(false);
+    expect(add(value, grads.x!).node).toBeUndefined();
+  });
+
+  test("calls nest: the derivative of a derivative", () => {
+    const third = (x: number) => {
+      const f = (p: Named) => mul(mul(p.x!, p.x!), mul(p.x!, p.x!));
+      const first = (p: Named) => grad(f)(p).x!;
+      const second = (p: Named) => grad(first)(p).x!;
+      return grad(second)({ x: scalar(x) }).x!.item();
+    };
+    for (const x of [-1, 0.5, 3]) expect(third(x)).toBeCloseTo(24 * x, 10);
+  });
+
+  test("an inner gradient sees what the outer function tracks as a constant, and the outer one sees through it", () => {
+    // f(y) = d/dx (x²y) at x = 3 = 6y, so that df/dy = 6
+    const f = ({ y }: Named) => grad(({ x }: Named) => mul(mul(x!, x!), y!))({ x: scalar(3) }).x!;
+    const { value, grads } = valueAndGrad(f)({ y: scalar(5) });
+    expect([value.item(), grads.y!.item()]).toEqual([30, 6]);
+  });
+
+  test("the tape is closed when the function throws, and the next call works", () => {
+    const broken = (p: Named) => matmul(p.x!, p.x!);
+    expect(() => valueAndGrad(broken)({ x: normals(1, 2, 3) })).toThrow(RangeError);
+    expect(isRecording()).toBe(false);
+    expect(grad((p: Named) => sum(p.x!))({ x: normals(1, 2) }).x!.data).toEqual(Float64Array.of(1, 1));
+  });
+});
+
+describe("vjp", () => {
+  test("the pullback may be used again only if it was told to keep the tape", () => {
+    const { value, pullback } = vjp((p: Named) => square(p.x!), { x: tensor(Float64Array.of(1, 2)) });
+    expect(value.data).toEqual(Float64Array.of(1, 4));
+    const u = tensor(Float64Array.of(1, 10));
+    expect(pullback(u, true).x!.data).toEqual(Float64Array.of(2, 40));
+    expect(pullback(u).x!.data).toEqual(Float64Array.of(2, 40));
+    expect(() => pullback(u)).toThrow(
+      new TypeError("pullback: its tape was freed by an earlier call; pass keep = true to all calls but the last"),
+    );
+  });
+
+  test("the cotangent must fit", () => {
+    const { pullback } = vjp((p: Named) => square(p.x!), { x: normals(1, 2, 3) });
+    expect(() => pullback(normals(1, 3, 2))).toThrow(
+      new TypeError("pullback: the cotangent must have the value's shape 2×3 float64, got 3×2 float64"),
+    );
+  });
+});
+
+describe("constants", () => {
+  test("stopGradient and noGrad let no adjoint through", () => {
+    const f = (p: Named) => mul(p.x!, stopGradient(p.x!));
+    expect(grad(f)({ x: scalar(3) }).x!.item()).toBe(3);
+    const g = (p: Named) =>
+      mul(
+        p.x!,
+        noGrad(() => square(p.x!)),
+      );
+    expect(grad(g)({ x: scalar(3) }).x!.item()).toBe(9);
+  });
+
+  test("customVjp: a straight-through rounding, and recomputation inside a rule", () => {
+    const round = customVjp(
+      (x) => tensor(x.data.map(Math.round), x.shape),
+      (g) => [g],
+    );
+    expect(grad((p: Named) => sum(mul(round(p.x!), 2)))({ x: normals(1, 3) }).x!.data).toEqual(
+      Float64Array.of(2, 2, 2),
+    );
+    const block = (x: Tensor) => tanh(exp(x));
+    const recomputed = customVjp(block, (g, [x]) => [vjp((p: Named) => block(p.x!), { x: x! }).pullback(g).x]);
+    const x = normals(2, 4);
+    const [plain, again] = [block, recomputed].map((f) => grad((p: Named) => sum(square(f(p.x!))))({ x }).x!.data);
+    expect(again).toEqual(plain);
+  });
+});
+
+describe("bad input", () => {
+  const message = (body: () => unknown) => {
+    try {
+      body();
+    } catch (error) {
+      return `${(error as Error).name}: ${(error as Error).message}`;
+    }
+    return "nothing was thrown";
+  };
+
+  test.each<readonly [string, () => unknown]>([
+    [
+      "TypeError: valueAndGrad: the function must return a tensor with one entry, got shape 2×3",
+      () => valueAndGrad((p: Named) => square(p.x!))({ x: normals(1, 2, 3) }),
+    ],
+    ["RangeError: add: shapes must broadcast, got 2×3 and 4", () => add(normals(1, 2, 3), normals(1, 4))],
+    [
+      "RangeError: matmul: the columns of A must be the rows of B, got 2×3 and 2×3",
+      () => matmul(normals(1, 2, 3), normals(1, 2, 3)),
+    ],
+    [
+      "RangeError: matmul: the columns of A must be the rows of B, got 2×3 transposed and 3×4",
+      () => matmul(normals(1, 2, 3), normals(1, 3, 4), { transposeA: true }),
+    ],
+    [
+      "TypeError: mul: operands must have one type, got 2 float64 and 2 float32",
+      () => mul(normals(1, 2), tensor([1, 2])),
+    ],
+    ["TypeError: add: one operand must be a tensor, got two numbers", () => add(1, 2)],
+    ["RangeError: gather: index 1 must be an integer in [0, 3], got 4", () => ops.gather(normals(1, 4, 2), [0, 4])],
+    [
+      "RangeError: takeAlongLast: index 0 must be an integer in [0, 2], got 1.5",
+      () => crossEntropy(normals(1, 2, 3), [1.5, 0]),
+    ],
+    ["RangeError: reshape: 2×3 has 6 entries, which 4×-1 cannot hold", () => ops.reshape(normals(1, 2, 3), [4, -1])],
+    ["RangeError: sum: axis must be an integer in [-2, 1] for shape 2×3, got 2", () => sum(normals(1, 2, 3), [2])],
+    ["RangeError: tensor: data must hold the 6 numbers of shape 2×3, got 5", () => tensor([1, 2, 3, 4, 5], [2, 3])],
+    ["RangeError: assign: values must have 2 entries, got 3", () => assign(normals(1, 2), [1, 2, 3])],
+    [
+      "TypeError: gradCheck: the inputs must be float64, got float32",
+      () => gradCheck((p: Named) => sum(p.x!), { x: tensor([1]) }),
+    ],
+    ["TypeError: toMatrix: the tensor must have two axes, got 3", () => toMatrix(normals(1, 3))],
+    ["TypeError: item: the tensor must have one entry, got shape 2", () => normals(1, 2).item()],
+  ])("%s", (expected, body) => {
+    expect(message(body)).toBe(expected);
+  });
+
+  test("a tensor of a tape that is gone", () => {
+    let leaked: Tensor | undefined;
+    grad((p: Named) => sum((leaked = square(p.x!))))({ x: normals(1, 2) });
+    expect(message(() => grad((p: Named) => sum(mul(p.x!, leaked!)))({ x: normals(1, 2) }))).toBe(
+      "TypeError: mul: the operand of shape 2 was computed under another tape, which was freed; " +
+        "return it from the function, or make it a constant with stopGradient",
+    );
+    expect(grad((p: Named) => sum(mul(p.x!, stopGradient(leaked!))))({ x: normals(1, 2) }).x!.data).toEqual(
+      leaked!.data,
+    );
+  });
+
+  test("a tensor that is overwritten before the sweep needs it", () => {
+    const f = (p: Named) => {
+      const y = sum(square(p.x!));
+      assign(p.x!, [0, 0]);
+      return y;
+    };
+    expect(message(() => grad(f)({ x: normals(1, 2) }))).toBe(
+      "TypeError: square: a tensor of shape 2 or one of its operands was overwritten before the sweep needed it",
+    );
+  });
+
+  test("an output that is not finite is named where it first appears", () => {
+    const f = (p: Named) => sum(exp(mul(log(p.x!), 2)));
+    const x = tensor(Float64Array.of(1, -1), [2]);
+    const body = () => valueAndGrad(f, { checkFinite: true })({ x });
+    expect(message(body)).toBe("NonFiniteError: log: the output must be finite, got NaN at 1 of shape 2, from 2");
+    expect(body).toThrow(NonFiniteError);
+    expect(valueAndGrad(f)({ x }).value.item()).toBeNaN(); // without the check NaN is the answer
+  });
+});
+
+describe("tensors", () => {
+  test("float32 unless float64 is asked for or given; typed arrays are not copied", () => {
+    expect(tensor([0.1]).dtype).toBe("float32");
+    expect(tensor([0.1], [1], "float64").data[0]).toBe(0.1);
+    const data = Float32Array.of(1, 2);
+    expect(tensor(data).data).toBe(data);
+    expect(tensor(data, [2], "float64").dtype).toBe("float64");
+  });
+
+  test("to and from matrices", () => {
+    const a = matrix([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    expect(toRows(toMatrix(fromMatrix(a)))).toEqual(toRows(a));
+    expect(fromMatrix(a).dtype).toBe("float32");
+    expect(fromMatrix(a, "float64").data).not.toBe(a.data);
+  });
+
+  test("counts: nodes and the most that was kept", () => {
+    const { nodes, peakSavedElements } = counts(() => grad((p: Named) => sum(square(p.x!)))({ x: normals(1, 2, 3) }));
+    expect([nodes, peakSavedElements]).toEqual([3, 13]); // input 6, square 6, sum 1
+    expect(counts(() => square(normals(1, 5))).nodes).toBe(0);
+  });
+});
