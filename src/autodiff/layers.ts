@@ -28,19 +28,13 @@ export const uniform = (shape: readonly number[], bound: number, draw: Random, d
     dtype ?? "float32",
   );
 
-/** Parameters of a linear layer. */
-export interface Linear {
-  /** in×out */
-  readonly weight: Tensor;
-  /** out; left out, there is none */
-  readonly bias?: Tensor;
-}
+/** Parameters of a linear layer: weight in×out, bias out. An alias, not an interface, so that it can be part of a tree. */
+export type Linear = { readonly weight: Tensor; readonly bias: Tensor };
 
 /** x·W + b over the last axis. */
-export const linear = (x: Tensor, { weight, bias }: Linear) =>
-  bias ? add(matmul(x, weight), bias) : matmul(x, weight);
+export const linear = (x: Tensor, { weight, bias }: Linear) => add(matmul(x, weight), bias);
 
-/** Parameters of a normalisation, one number for each feature; an ordinary record, so that it can be part of a tree. */
+/** Parameters of a normalisation, one number for each feature. */
 export type Affine = { readonly gain: Tensor; readonly bias: Tensor };
 
 /** Each row (last axis) to mean 0 and variance 1, then scaled and shifted. */

@@ -1,5 +1,5 @@
 /**
- * What a notebook needs: `show` a figure, a matrix or a table under the cell.
+ * What a notebook needs: `show` a figure, a matrix or a table under the cell, `progress` while something runs.
  *
  * A figure goes out as one MIME bundle: Vega-Lite for JupyterLab, SVG for viewers without scripts (GitHub, nbviewer), the
  * alternative text as plain text. Vega is loaded when the first figure is shown.
@@ -28,13 +28,41 @@ export function show(value: TopLevelSpec | Matrix | readonly TableRow[], digits 
   else display(figureBundle(value as TopLevelSpec));
 }
 
+/**
+ * Shows a line of text under the running cell, in the place of the line that the same cell showed before: how far something
+ * has come. Outside a notebook it rewrites the terminal's line.
+ *
+ * @returns a promise to wait for: a loop that never waits lets no line out before its end
+ * @example
+ * await progress("step 100 of 600");
+ */
+export async function progress(text: string): Promise<void> {
+  const write = writer();
+  if (write) {
+    const known = line?.write === write; // each run of a cell has a writer of its own
+    if (!known) line = { write, id: `progress-${++lines}` };
+    write({ data: { "text/plain": text }, metadata: {}, transient: { display_id: line!.id } }, known);
+  } else process.stdout.write(`\r${text}\u001b[K`);
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+let line: { readonly write: Writer; readonly id: string } | undefined;
+let lines = 0;
+
 type Bundle = Readonly<Record<string, unknown>> & { readonly "text/plain": string };
 
+type Writer = (message: { data: Bundle; metadata: object; transient?: object }, update: boolean) => void;
+
 function display(data: Bundle): void {
-  const tslab = Object.entries(require.cache).find(([path]) => /[/\\]tslab[/\\]dist[/\\]jupyter\.js$/.test(path))?.[1];
-  const write = tslab?.exports.lastWriteDisplayData;
+  const write = writer();
   if (write) write({ data, metadata: {} }, false);
   else console.log(data["text/plain"]);
+}
+
+/** Where the running cell's output goes; undefined outside a notebook. */
+function writer(): Writer | undefined {
+  const tslab = Object.entries(require.cache).find(([path]) => /[/\\]tslab[/\\]dist[/\\]jupyter\.js$/.test(path))?.[1];
+  return tslab?.exports.lastWriteDisplayData ?? undefined;
 }
 
 function isMatrix(value: unknown): value is Matrix {

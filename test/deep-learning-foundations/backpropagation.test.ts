@@ -1,13 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { conv2d, maxPool2d } from "../../src/autodiff/convolution.js";
+import { digitsProblem } from "../../src/autodiff/digits.js";
 import { layerNorm, linear, rmsNorm } from "../../src/autodiff/layers.js";
 import * as ops from "../../src/autodiff/ops.js";
+import { train } from "../../src/autodiff/train.js";
 import {
   assign,
   backwardSteps,
   counts,
   customVjp,
+  type Floats,
   fromMatrix,
   grad,
   gradCheck,
@@ -369,6 +372,19 @@ describe("kinks in TensorFlow.js", () => {
         .dataSync(),
     ]).toEqual([1]);
   });
+});
+
+claim("a-network-learns-digits", () => {
+  const problem = digitsProblem({ batch: 64 });
+  const step = (weights: readonly Floats[], slopes: readonly Floats[]) => {
+    weights.forEach((w, k) => {
+      for (let i = 0; i < w.length; i++) w[i]! -= 0.3 * slopes[k]![i]!;
+    });
+  };
+  expect(problem.accuracy(problem.parameters)).toBeLessThan(0.3); // untrained
+  const last = train({ ...problem, optimizer: { step }, steps: 600 })!;
+  expect(last.loss).toBeLessThan(0.2);
+  expect(problem.accuracy(problem.parameters)).toBeGreaterThan(0.96);
 });
 
 // ---- the tape ----

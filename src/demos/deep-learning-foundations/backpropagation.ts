@@ -72,6 +72,8 @@ export interface TapeNode {
   /** sum of the versions of inputs and output when it was recorded */
   readonly version: number;
   readonly tape: Tape;
+  /** where it stands on the tape */
+  position: number;
 }
 
 /** The operations recorded while it was on top of the stack, in the order in which they ran: a topological order. */
@@ -492,7 +494,7 @@ export function record(op: string, inputs: readonly Tensor[], output: Tensor, ru
 function push(tape: Tape, op: string, inputs: readonly Tensor[], output: Tensor, rule: Rule): Tensor {
   const { storage, shape } = output;
   const version = versionOf(inputs) + storage.version;
-  const node: TapeNode = { op, inputs, rule, shape, output: undefined, version, tape };
+  const node: TapeNode = { op, inputs, rule, shape, output: undefined, version, tape, position: tape.nodes.length };
   node.output = new Tensor(storage, shape, node);
   tape.nodes.push(node);
   work.nodes++;
@@ -513,7 +515,7 @@ function close(tape: Tape): void {
   if (stack.at(-1) !== tape) return; // closed already
   stack.pop();
   const below = stack.at(-1);
-  if (below) for (const node of tape.nodes) below.nodes.push(node);
+  if (below) for (const node of tape.nodes) node.position = below.nodes.push(node) - 1;
 }
 
 function free(tape: Tape): void {
@@ -610,16 +612,8 @@ function* sweepSteps(
       if (needed && contributions[i]) give(inputs[i]!.node!, contributions[i]);
     });
     if (op !== "input") adjoints.delete(node);
-    yield {
-      index,
-      op,
-      get parents() {
-        return inputs.map((x) => (within(x) ? tape.nodes.indexOf(x.node!) : -1));
-      },
-      value: output!,
-      adjoint,
-      contributions,
-    };
+    const parents = inputs.map((x) => (within(x) ? x.node!.position : -1));
+    yield { index, op, parents, value: output!, adjoint, contributions };
     if (dropping) drop(node);
   }
   return adjoints;
