@@ -11,7 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   lib: ["lib", "data", "ndarray", "pure-rand", "vega-lite (types)"],
   demos: ["demos", "lib", "autodiff", "ndarray (types)"],
   autodiff: ["autodiff", "demos", "lib"],
-  figures: ["demos", "lib", "vega-lite (types)"],
+  figures: ["demos", "autodiff", "lib", "vega-lite (types)"],
   jupyter: ["lib", "node:module", "vega (types)", "vega-lite (types)"],
   tensorflow: ["node:module", "node:util", "@tensorflow/tfjs (types)", "@tensorflow/tfjs", "@tensorflow/tfjs-node"],
 };

@@ -147,12 +147,20 @@ async function runOne(state: State): Promise<RunResult> {
 function show(place: HTMLElement, output: CellOutput): void {
   if (output.kind === "text") {
     let last = place.lastElementChild as HTMLElement | null;
-    if (!last?.matches("pre.text")) {
+    if (!last?.matches("pre.text:not(.progress)")) {
       last = document.createElement("pre");
       last.className = "text";
       place.append(last);
     }
     last.append(output.text);
+  } else if (output.kind === "line") {
+    let line = place.querySelector(".progress");
+    if (!line) {
+      line = document.createElement("pre");
+      line.className = "text progress";
+      place.append(line);
+    }
+    line.textContent = output.text;
   } else if (output.kind === "html") {
     const box = document.createElement("div");
     box.className = "wide output-table";

@@ -124,10 +124,11 @@ function flush(): void {
   running.pending = "";
 }
 
-onDisplay((bundle) => {
+onDisplay((bundle, line) => {
   const svg = bundle["image/svg+xml"];
   const html = bundle["text/html"];
-  if (typeof svg === "string") output({ kind: "figure", svg, description: String(bundle["text/plain"]) });
+  if (line) output({ kind: "line", text: String(bundle["text/plain"]) });
+  else if (typeof svg === "string") output({ kind: "figure", svg, description: String(bundle["text/plain"]) });
   else if (typeof html === "string") output({ kind: "html", html });
   else write(`${String(bundle["text/plain"])}\n`);
 });

@@ -13,6 +13,8 @@ export type Request =
 
 export type CellOutput =
   | { readonly kind: "text"; readonly text: string }
+  /** takes the place of the last line of its kind */
+  | { readonly kind: "line"; readonly text: string }
   | { readonly kind: "html"; readonly html: string }
   | { readonly kind: "figure"; readonly svg: string; readonly description: string };
 

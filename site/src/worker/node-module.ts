@@ -8,10 +8,14 @@ export function provide(name: string, exports: unknown): void {
   loaded[name] = exports;
 }
 
-/** Takes the MIME bundles that `show` writes, as tslab's kernel does. */
-export function onDisplay(take: (bundle: Readonly<Record<string, unknown>>) => void): void {
+type Bundle = Readonly<Record<string, unknown>>;
+
+/** Takes the MIME bundles that `show` and `progress` write, as tslab's kernel does; `line` says that it is a line of progress. */
+export function onDisplay(take: (bundle: Bundle, line: boolean) => void): void {
   cache["/tslab/dist/jupyter.js"] = {
-    exports: { lastWriteDisplayData: ({ data }: { data: Readonly<Record<string, unknown>> }) => take(data) },
+    exports: {
+      lastWriteDisplayData: ({ data, transient }: { data: Bundle; transient?: object }) => take(data, !!transient),
+    },
   };
 }
 

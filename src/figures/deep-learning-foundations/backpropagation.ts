@@ -200,15 +200,15 @@ export const differencesFigure = figure(
       { h, error: error((f(x + h) - f(x - h)) / (2 * h)), by: "central difference" },
       { h, error: error(adjoint.item()), by: "backpropagation" },
     ]);
-    const best = (by: string) => values.filter((row) => row.by === by).reduce((a, b) => (b.error < a.error ? b : a));
-    const [forward, central] = [best("forward difference"), best("central difference")];
+    const at = (h: number, by: string) =>
+      values.find((row) => row.by === by && Math.abs(row.h / h - 1) < 1e-6)!.error.toExponential(0);
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
       description:
-        `Relative error of the derivative of e^(sin x) at ${x} against the step h, both logarithmic. Forward differences ` +
-        `are best near h = ${forward.h.toExponential(0)} with ${forward.error.toExponential(0)}, central ones near ` +
-        `${central.h.toExponential(0)} with ${central.error.toExponential(0)}; backpropagation has no step and ` +
-        `${error(adjoint.item()).toExponential(0)}.`,
+        `Relative error of the derivative of e^(sin x) at ${x} against the step h, both logarithmic. At h = 0.01 and 0.0001 ` +
+        `forward differences are off by ${at(1e-2, "forward difference")} and ${at(1e-4, "forward difference")}, central ones ` +
+        `by ${at(1e-2, "central difference")} and ${at(1e-4, "central difference")}; smaller steps are worse again, from ` +
+        "rounding. Backpropagation has no step: a flat line below 1e-15.",
       title: {
         text: `Derivative of e^(sin x) at x = ${x}`,
         subtitle: "right: truncation, slopes 1 and 2; left: rounding, slope −1",
