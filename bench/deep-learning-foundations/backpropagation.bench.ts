@@ -93,7 +93,8 @@ function theirs(
 function attention(x: Tensor, p: Record<string, Tensor>, heads: number, mask?: Tensor): Tensor {
   const [b, n, d] = x.shape as [number, number, number];
   const split = (w: Tensor) => ops.transpose(ops.reshape(ops.matmul(x, w), [b, n, heads, d / heads]), [0, 2, 1, 3]);
-  const scores = ops.mul(ops.matmul(split(p.wq!), split(p.wk!), { transposeB: true }), 1 / Math.sqrt(d / heads));
+  const queries = ops.mul(split(p.wq!), 1 / Math.sqrt(d / heads)); // scaled before the product: n·d numbers, not n²
+  const scores = ops.matmul(queries, split(p.wk!), { transposeB: true });
   const mixed = ops.matmul(ops.softmax(mask ? ops.add(scores, mask) : scores), split(p.wv!));
   return ops.matmul(ops.reshape(ops.transpose(mixed, [0, 2, 1, 3]), [b, n, d]), p.wo!);
 }

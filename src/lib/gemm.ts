@@ -85,10 +85,10 @@ export function gemm<T extends Floats>(
   if (C.length !== m * n) throw new RangeError(`gemm: c must hold ${m}×${n} = ${m * n} numbers, got ${C.length}`);
   if (C === A.data || C === B.data) throw new RangeError("gemm: c must not be an operand, got the same array");
 
-  C.fill(0);
   if (m * n * k >= WORTH_PACKING && m >= TILE_ROWS && n >= TILE_ROWS) {
     multiplyBlocks(m, n, k, A, B, C, kernel ?? defaultKernel(C));
   } else {
+    C.fill(0);
     multiplyPlainly(m, n, k, A, B, { data: C, stride: [n, 1], offset: 0 });
   }
   return C;
@@ -118,8 +118,9 @@ function multiplyBlocks<T extends Floats>(
         // Rows of C that lie side by side, here and there, are copied as one.
         const [pieces, length] = width === n ? [1, rows * n] : [rows, columns];
         const pieceOfC = (r: number) => c.subarray((i + r) * n + j, (i + r) * n + j + length);
-        // A later block goes on from the sums so far: adding up separate sums of blocks would be another order.
-        for (let r = 0, to = C_START; r < pieces; r++, to += width) memory.set(pieceOfC(r), to);
+        // The first block starts from 0, a later one from the sums so far: adding up separate sums would be another order.
+        if (p === 0) memory.fill(0, C_START, C_START + rows * width);
+        else for (let r = 0, to = C_START; r < pieces; r++, to += width) memory.set(pieceOfC(r), to);
         for (let s = 0; s < width; s += tileColumns) {
           kernel.multiply(A_START, B_START + s * depth, C_START + s, depth, Math.ceil(rows / TILE_ROWS), width);
         }
