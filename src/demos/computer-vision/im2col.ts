@@ -438,21 +438,25 @@ export function convGeometry(
  * @param columns where to write
  */
 export function im2colInto(x: Floats, geometry: ConvGeometry, columns: Floats): void {
-  const { batch, height, width, channels, kernelHeight, kernelWidth, stride, dilation } = geometry;
-  const { padTop, padLeft, outHeight, outWidth } = geometry;
+  const { batch, height, channels, kernelHeight, stride, dilation, padTop, padLeft, outHeight, outWidth } = geometry;
+  const { pieces, length, line } = runs(geometry);
   let to = 0;
   for (let n = 0; n < batch; n++) {
     for (let i = 0; i < outHeight; i++) {
       for (let j = 0; j < outWidth; j++) {
         for (let p = 0; p < kernelHeight; p++) {
           const row = i * stride - padTop + p * dilation;
-          const start = (n * height + row) * width * channels;
-          for (let q = 0; q < kernelWidth; q++) {
-            const column = j * stride - padLeft + q * dilation;
-            if (row >= 0 && row < height && column >= 0 && column < width) {
-              for (let c = 0, from = start + column * channels; c < channels; c++) columns[to++] = x[from++]!;
+          const start = (n * height + row) * line;
+          const inRow = row >= 0 && row < height;
+          for (let q = 0; q < pieces; q++, to += length) {
+            const at = (j * stride - padLeft + q * dilation) * channels;
+            if (inRow && at >= 0 && at + length <= line) {
+              if (length >= WORTH_SET) columns.set(x.subarray(start + at, start + at + length), to);
+              else for (let t = 0, from = start + at; t < length; t++) columns[to + t] = x[from + t]!;
             } else {
-              for (let c = 0; c < channels; c++) columns[to++] = 0;
+              for (let t = 0; t < length; t++) {
+                columns[to + t] = inRow && at + t >= 0 && at + t < line ? x[start + at + t]! : 0;
+              }
             }
           }
         }
@@ -463,24 +467,35 @@ export function im2colInto(x: Floats, geometry: ConvGeometry, columns: Floats): 
 
 /** The adjoint of `im2colInto`: every entry of the rows is added to the pixel it was copied from. */
 export function col2imInto(columns: Floats, geometry: ConvGeometry, x: Floats): void {
-  const { batch, height, width, channels, kernelHeight, kernelWidth, stride, dilation } = geometry;
-  const { padTop, padLeft, outHeight, outWidth } = geometry;
+  const { batch, height, channels, kernelHeight, stride, dilation, padTop, padLeft, outHeight, outWidth } = geometry;
+  const { pieces, length, line } = runs(geometry);
   let from = 0;
   for (let n = 0; n < batch; n++) {
     for (let i = 0; i < outHeight; i++) {
       for (let j = 0; j < outWidth; j++) {
         for (let p = 0; p < kernelHeight; p++) {
           const row = i * stride - padTop + p * dilation;
-          const start = (n * height + row) * width * channels;
-          for (let q = 0; q < kernelWidth; q++, from += channels) {
-            const column = j * stride - padLeft + q * dilation;
-            if (!(row >= 0 && row < height && column >= 0 && column < width)) continue;
-            for (let c = 0, to = start + column * channels; c < channels; c++) x[to++]! += columns[from + c]!;
+          const start = (n * height + row) * line;
+          const inRow = row >= 0 && row < height;
+          for (let q = 0; q < pieces; q++, from += length) {
+            if (!inRow) continue;
+            const at = (j * stride - padLeft + q * dilation) * channels;
+            const end = Math.min(length, line - at);
+            for (let t = Math.max(0, -at), to = start + at; t < end; t++) x[to + t]! += columns[from + t]!;
           }
         }
       }
     }
   }
+}
+
+/** From this many entries on, `set` copies faster than a loop. */
+const WORTH_SET = 32;
+
+/** A row of a window lies in one run of the image's row; with dilation, each pixel in a run of its own. */
+function runs({ width, channels, kernelWidth, dilation }: ConvGeometry) {
+  const pieces = dilation === 1 ? 1 : kernelWidth;
+  return { pieces, length: (kernelWidth / pieces) * channels, line: width * channels };
 }
 
 // ---- helpers ----
