@@ -62,7 +62,7 @@ export const scoreFigure = figure(
             domain: ["all pairs (mean)", "a pair in the middle", "the slowest pair"],
             range: [VERMILION, SKY, BLUE],
           },
-          legend: { title: null, orient: "bottom", symbolType: "stroke", symbolSize: 400 },
+          legend: { title: null, orient: "bottom", symbolType: "stroke", symbolSize: 400, labelLimit: 250 },
         },
       },
     };
