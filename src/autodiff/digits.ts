@@ -7,14 +7,17 @@ import { checkInteger } from "../lib/check.js";
 import { loadDigits } from "../lib/data.js";
 import { rowMajor } from "../lib/matrix.js";
 import { random } from "../lib/random.js";
-import { full, type Linear, linear, normal } from "./layers.js";
+import { full, linear, normal } from "./layers.js";
 import { crossEntropy, gather, relu } from "./ops.js";
 import { batches } from "./train.js";
 
 const TEST = 360;
 
-/** Parameters of the network; weights are kept as in×out. */
-export type DigitsNetwork = { readonly hidden: Linear; readonly output: Linear };
+/** Parameters of the network: a tree of tensors. */
+export type DigitsNetwork = { readonly hidden: DigitsLayer; readonly output: DigitsLayer };
+
+/** Parameters of one of its layers: in×out and out. */
+export type DigitsLayer = { readonly weight: Tensor; readonly bias: Tensor };
 
 /** Images, 0 white to 1 black, and their labels. */
 export interface DigitsPart {
@@ -71,7 +74,7 @@ export function digitsProblem({ hidden = 64, batch = 128, seed = 0 } = {}): Digi
   const { train, test } = digitsData();
   const batchAt = batches(train.labels.length, batch, seed);
   const draw = random(seed);
-  const layer = (from: number, to: number): Linear => ({
+  const layer = (from: number, to: number): DigitsLayer => ({
     weight: normal([from, to], Math.sqrt(2 / from), draw),
     bias: full([to], 0),
   });
