@@ -79,6 +79,7 @@ claim("step-zero-is-not-wasted", () => {
     expect(rates[3]).toBe(0.4);
     for (const rate of rates) expect(rate).toBeGreaterThan(0); // the last step moves too: f((D − 1)/D), not f(1)
   }
+  for (const rate of ratesOf("one-cycle", { peak: 0.4, totalSteps: 30 })) expect(rate).toBeGreaterThan(0);
   expect(plan("linear")(999)).toBeCloseTo(0.5 / 1000, 15);
 });
 
