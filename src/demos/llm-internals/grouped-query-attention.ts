@@ -6,14 +6,21 @@
  * Follows Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints", 2023.
  * https://arxiv.org/abs/2305.13245
  * But:
- * - One sequence at a time, in float64; no cache that grows (its size and its traffic are formulas here).
+ * - Arrays take one sequence at a time, in float64; `groupedAttention` takes batches of tensors, and trains.
+ * - A past is copied when it grows: a cache that keeps room calls `groupedDotProductAttention` on its own arrays.
  * - Conversion is pooling only; training on afterwards, as the paper does, needs a trained model.
  */
-import { checkInteger, checkMatrix } from "../../lib/check.js";
-import { type Matrix, matrixOver, zeros } from "../../lib/matrix.js";
-import { scaledDotProductAttention } from "../deep-learning-foundations/attention.js";
+import { reshape, transpose } from "../../autodiff/ops.js";
+import { checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { type Matrix, matrixOver, rowMajor, zeros } from "../../lib/matrix.js";
+import {
+  attention,
+  scaledDotProductAttention,
+  type TensorAttentionOptions,
+} from "../deep-learning-foundations/attention.js";
+import type { Tensor } from "../deep-learning-foundations/backpropagation.js";
 import { matmul } from "../linear-algebra/matrices-as-linear-maps.js";
-import { applyRope } from "./rotary-position-embeddings.js";
+import { applyRope, type RopeOptions } from "./rotary-position-embeddings.js";
 
 /** Projections of one attention layer, as in x·W; heads lie side by side in the columns. */
 export interface AttentionWeights {
@@ -27,48 +34,122 @@ export interface AttentionWeights {
   readonly wo: Matrix;
 }
 
+/** Keys and values of m tokens, a token a row, its heads side by side: what a cache keeps for one layer. */
+export interface KeysAndValues {
+  /** m×(h_kv·dh), after rotation */
+  readonly keys: Matrix;
+  /** m×(h_kv·dh) */
+  readonly values: Matrix;
+}
+
 /** Options of `groupedQueryAttention`. */
 export interface GroupedOptions {
   /** h, query heads */
   readonly heads: number;
   /** h_kv, a divisor of h; default h */
   readonly kvHeads?: number;
-  /** default true */
+  /** a token sees what came before it and itself; default true */
   readonly causal?: boolean;
-  /** n: where the tokens stand, for rotary embeddings; left out, there are none */
+  /** n: where the tokens of X stand, for rotary embeddings; left out, there are none */
   readonly positions?: ArrayLike<number>;
+  /** base, layout and width of the rotation, default as `applyRope` */
+  readonly rope?: RopeOptions;
+  /** keys and values of the tokens before X, as an earlier call returned them */
+  readonly past?: KeysAndValues;
 }
 
-/** What `groupedQueryAttention` returns. */
-export interface GroupedAttention {
+/** What `groupedQueryAttention` returns: the output, and keys and values of all tokens, the past's first. */
+export interface GroupedAttention extends KeysAndValues {
   /** n×d */
   readonly output: Matrix;
-  /** n×(h_kv·dh): what a cache would keep, after rotation */
-  readonly keys: Matrix;
-  /** n×(h_kv·dh) */
-  readonly values: Matrix;
 }
 
 /**
  * Self-attention in which query head i reads key and value head ⌊i·h_kv/h⌋ (1).
  *
  * @param X n×d
- * @throws RangeError if kvHeads does not divide heads, or a width is not that of so many heads
+ * @throws TypeError if something is no matrix
+ * @throws RangeError if kvHeads does not divide heads, a width is not that of so many heads, or past and positions do not fit
+ * @example
+ * const weights = { wq: matrix([[Math.log(3), 0]]), wk: matrix([[1]]), wv: matrix([[4]]), wo: matrix([[1], [1]]) };
+ * const { output, keys } = groupedQueryAttention(matrix([[0], [1]]), weights, { heads: 2, kvHeads: 1 });
+ * output.get(1, 0) // 5
+ * keys.shape // [2, 1]
  */
 export function groupedQueryAttention(X: Matrix, weights: AttentionWeights, options: GroupedOptions): GroupedAttention {
-  const { n, headDim, heads, kvHeads } = checkLayer("groupedQueryAttention", X, weights, options);
-  const { causal = true, positions } = options;
-  const turned = (A: Matrix, count: number) =>
-    positions ? joined(range(count, (i) => applyRope(headOf(A, i, headDim), positions))) : A;
+  const { heads, kvHeads = heads, causal = true, positions, rope, past } = options;
+  const [n, m] = checkLayer("groupedQueryAttention", X, weights, { ...options, kvHeads });
+  const turned = (A: Matrix, count: number) => {
+    if (!positions) return A;
+    const perHead = Float64Array.from({ length: n * count }, (_, at) => positions[Math.floor(at / count)]!);
+    const vectors = matrixOver(rowMajor(A), n * count, A.shape[1]! / count); // token after token, head after head
+    return matrixOver(rowMajor(applyRope(vectors, perHead, rope)), n, A.shape[1]!);
+  };
   const queries = turned(matmul(X, weights.wq), heads);
-  const keys = turned(matmul(X, weights.wk), kvHeads);
-  const values = matmul(X, weights.wv);
-  const mixed = range(heads, (i) => {
-    const group = Math.floor((i * kvHeads) / heads); // (1)
-    const [Q, K, V] = [headOf(queries, i, headDim), headOf(keys, group, headDim), headOf(values, group, headDim)];
-    return scaledDotProductAttention(Q, K, V, { causal }).output;
-  });
-  return { output: matmul(matrixOver(joined(mixed).data, n, heads * headDim), weights.wo), keys, values };
+  const keys = below(past?.keys, turned(matmul(X, weights.wk), kvHeads), m);
+  const values = below(past?.values, matmul(X, weights.wv), m);
+  const mixed = groupedDotProductAttention(queries, keys, values, { heads, kvHeads, causal }); // (1)
+  return { output: matmul(mixed, weights.wo), keys, values };
+}
+
+/**
+ * Attention between the projections (1). The query heads of a group are rows of one matrix, so that the shared keys and values
+ * are read once for all of them.
+ *
+ * @param Q n×(h·dh)
+ * @param K m×(h_kv·dh)
+ * @param V m×(h_kv·dv)
+ * @param options causal (default true): query i sees keys 0 … i + m − n; scale: default 1/√dh
+ * @returns n×(h·dv)
+ * @throws RangeError if kvHeads does not divide heads, shapes do not fit, or a causal query would see no key (m < n)
+ */
+export function groupedDotProductAttention(
+  Q: Matrix,
+  K: Matrix,
+  V: Matrix,
+  options: Pick<GroupedOptions, "heads" | "kvHeads" | "causal"> & { readonly scale?: number },
+): Matrix {
+  const { heads, kvHeads = heads, causal = true, scale } = options;
+  const { n, m, size, dh, dv } = checkProjected("groupedDotProductAttention", Q, K, V, heads, kvHeads, causal);
+  const mask = causal && n > 1 ? causalMask(n, m, size) : undefined; // a single query is the last and sees everything
+  const output = zeros(n, heads * dv);
+  for (let g = 0; g < kvHeads; g++) {
+    const queries = matrixOver(rowMajor(columnsOf(Q, g, size * dh)), n * size, dh);
+    const mixed = scaledDotProductAttention(queries, columnsOf(K, g, dh), columnsOf(V, g, dv), {
+      ...(mask && { mask }),
+      ...(scale !== undefined && { scale }),
+    }).output.data;
+    for (let i = 0; i < n; i++) {
+      output.data.set(mixed.subarray(i * size * dv, (i + 1) * size * dv), (i * heads + g * size) * dv);
+    }
+  }
+  return output;
+}
+
+/**
+ * The same on tensors with any axes in front, so that it trains. Shared heads are broadcast over their group: the gradient of
+ * one is the sum over the query heads that read it.
+ *
+ * @param Q …×n×(h·dh)
+ * @param K …×m×(h_kv·dh)
+ * @param V …×m×(h_kv·dv)
+ * @param options bias: added to the scores, broadcasts to n×m or to …×h×n×m; scale: default 1/√dh
+ * @returns …×n×(h·dv)
+ */
+export function groupedAttention(
+  Q: Tensor,
+  K: Tensor,
+  V: Tensor,
+  { heads, kvHeads = heads, bias, scale }: Pick<GroupedOptions, "heads" | "kvHeads"> & TensorAttentionOptions,
+): Tensor {
+  const size = checkHeads("groupedAttention", heads, kvHeads);
+  const mixed = attention(splitHeads(Q, kvHeads, size), splitHeads(K, kvHeads, 1), splitHeads(V, kvHeads, 1), {
+    ...(bias && { bias: biasOfGroups(bias, kvHeads, size) }),
+    ...(scale !== undefined && { scale }),
+  }); // …×h_kv×size×n×dv
+  const at = mixed.shape.length - 4;
+  const tokensFirst = transpose(mixed, [...Array(at).keys(), at + 2, at, at + 1, at + 3]);
+  return reshape(tokensFirst, [...tokensFirst.shape.slice(0, -3), -1]);
 }
 
 /**
@@ -80,8 +161,12 @@ export function expandKvHeads(
   weights: AttentionWeights,
   { heads, kvHeads }: { readonly heads: number; readonly kvHeads: number },
 ): AttentionWeights {
-  const headDim = checkWeights("expandKvHeads", weights, heads, kvHeads);
-  const repeated = (W: Matrix) => joined(range(heads, (i) => headOf(W, Math.floor((i * kvHeads) / heads), headDim)));
+  const dh = checkWeights("expandKvHeads", weights, heads, kvHeads);
+  const repeated = (W: Matrix) => {
+    const wide = zeros(W.shape[0]!, heads * dh);
+    for (let i = 0; i < heads; i++) paste(wide, i * dh, columnsOf(W, Math.floor((i * kvHeads) / heads), dh));
+    return wide;
+  };
   return { ...weights, wk: repeated(weights.wk), wv: repeated(weights.wv) };
 }
 
@@ -92,24 +177,31 @@ export function expandKvHeads(
  * @param wk d×(h·dh)
  * @param wv d×(h·dh)
  * @returns d×(h_kv·dh) each
+ * @throws RangeError if kvHeads does not divide heads, or a width is not heads·headDim
+ * @example
+ * const wk = matrix([[1, 3]]);
+ * toRows(meanPoolKvHeads({ wk, wv: wk }, { heads: 2, kvHeads: 1, headDim: 1 }).wk) // [[2]]
  */
 export function meanPoolKvHeads(
   { wk, wv }: { readonly wk: Matrix; readonly wv: Matrix },
   { heads, kvHeads, headDim }: { readonly heads: number; readonly kvHeads: number; readonly headDim: number },
 ): { readonly wk: Matrix; readonly wv: Matrix } {
-  checkHeads("meanPoolKvHeads", heads, kvHeads);
+  const size = checkHeads("meanPoolKvHeads", heads, kvHeads);
+  checkInteger("meanPoolKvHeads", "headDim", headDim, 1);
   const pooled = (name: string, W: Matrix) => {
     const [rows, columns] = checkMatrix("meanPoolKvHeads", name, W);
     if (columns !== heads * headDim) {
       throw new RangeError(`meanPoolKvHeads: ${name} must have ${heads}·${headDim} columns, got ${columns}`);
     }
-    const size = heads / kvHeads;
     const mean = zeros(rows, kvHeads * headDim);
     for (let r = 0; r < rows; r++) {
-      for (let c = 0; c < columns; c++) {
-        const [head, within] = [Math.floor(c / headDim), c % headDim];
-        const at = Math.floor(head / size) * headDim + within;
-        mean.set(r, at, mean.get(r, at) + W.get(r, c) / size); // (2)
+      for (let c = 0; c < kvHeads * headDim; c++) {
+        const start = Math.floor(c / headDim) * size * headDim + (c % headDim);
+        const first = W.get(r, start);
+        // The first plus a mean deviation: exact where the heads are equal; divided first, nothing overflows.
+        let value = first;
+        for (let i = 1; i < size; i++) value += W.get(r, start + i * headDim) / size - first / size;
+        mean.set(r, c, value); // (2)
       }
     }
     return mean;
@@ -129,7 +221,7 @@ export interface CacheBytes {
 /**
  * Size of the key-value cache: 2·layers·h_kv·dh·bytes for each token (3). A device of p holds max(1, h_kv/p) heads.
  *
- * @throws RangeError if a count is no positive integer, or p is neither a divisor nor a multiple of h_kv
+ * @throws RangeError if a count is no positive integer, bytesPerElement is not above 0, or p is neither a divisor nor a multiple of h_kv
  * @example
  * kvCacheBytes({ layers: 32, kvHeads: 8, headDim: 128 }).perToken // 131072
  */
@@ -145,7 +237,7 @@ export function kvCacheBytes({
   readonly layers: number;
   readonly kvHeads: number;
   readonly headDim: number;
-  /** default 2 */
+  /** default 2 (bfloat16); 0.5 for 4 bits */
   readonly bytesPerElement?: number;
   readonly tokens?: number;
   readonly sequences?: number;
@@ -154,6 +246,7 @@ export function kvCacheBytes({
   for (const [name, value] of Object.entries({ layers, kvHeads, headDim, tokens, sequences, tensorParallel })) {
     checkInteger("kvCacheBytes", name, value, 1);
   }
+  checkNumber("kvCacheBytes", "bytesPerElement", bytesPerElement, { above: 0 });
   if (kvHeads % tensorParallel !== 0 && tensorParallel % kvHeads !== 0) {
     throw new RangeError(
       `kvCacheBytes: tensorParallel must divide kvHeads or be a multiple of it, got ${tensorParallel} and ${kvHeads}`,
@@ -181,56 +274,150 @@ export function decodeAttentionIntensity({
   readonly bytesPerElement?: number;
 }): number {
   checkHeads("decodeAttentionIntensity", heads, kvHeads);
-  checkInteger("decodeAttentionIntensity", "bytesPerElement", bytesPerElement, 1);
+  checkNumber("decodeAttentionIntensity", "bytesPerElement", bytesPerElement, { above: 0 });
   return ((heads / kvHeads) * 2) / bytesPerElement; // (4): 4·h·dh operations over 2·h_kv·dh·bytes
+}
+
+/** What one layer costs, see `groupedAttentionCost`. */
+export interface GroupedAttentionCost {
+  /** of scores and mixing in all heads, for one query and one key; a multiplication and its addition are 2 */
+  readonly flopsPerPair: number;
+  /** numbers in wq, wk, wv and wo */
+  readonly weights: number;
+}
+
+/**
+ * Operations and weights of one layer of width d: only the weights depend on kvHeads.
+ *
+ * @throws RangeError if a count is no positive integer, or kvHeads does not divide heads
+ * @example
+ * groupedAttentionCost({ d: 4096, heads: 32, kvHeads: 8, headDim: 128 }).weights // 41943040
+ */
+export function groupedAttentionCost({
+  d,
+  heads,
+  kvHeads,
+  headDim,
+}: {
+  readonly d: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}): GroupedAttentionCost {
+  checkHeads("groupedAttentionCost", heads, kvHeads);
+  checkInteger("groupedAttentionCost", "d", d, 1);
+  checkInteger("groupedAttentionCost", "headDim", headDim, 1);
+  return { flopsPerPair: 4 * heads * headDim, weights: 2 * d * headDim * (heads + kvHeads) };
 }
 
 // ---- helpers ----
 
-const range = <T>(n: number, f: (i: number) => T) => Array.from({ length: n }, (_, i) => f(i));
+/** The i-th of the blocks of so many columns: a view. */
+const columnsOf = (A: Matrix, i: number, width: number): Matrix => A.lo(0, i * width).hi(A.shape[0]!, width);
 
-/** Head i of columns that lie side by side: a view, nothing is copied. */
-const headOf = (A: Matrix, i: number, headDim: number) => A.lo(0, i * headDim).hi(A.shape[0]!, headDim) as Matrix;
+/** Writes a block of columns into a matrix of the same height. */
+function paste(into: Matrix, column: number, block: Matrix): void {
+  const [rows, width] = block.shape as [number, number];
+  for (let r = 0; r < rows; r++) for (let c = 0; c < width; c++) into.set(r, column + c, block.get(r, c));
+}
 
-/** Matrices of equal height, side by side. */
-function joined(parts: readonly Matrix[]): Matrix {
-  const [n, width] = parts[0]!.shape as [number, number];
-  const all = zeros(n, parts.length * width);
-  for (const [p, part] of parts.entries()) {
-    for (let r = 0; r < n; r++) for (let c = 0; c < width; c++) all.set(r, p * width + c, part.get(r, c));
-  }
+/** The rows of the past, then those of now: m rows. */
+function below(past: Matrix | undefined, now: Matrix, m: number): Matrix {
+  if (!past) return now;
+  const all = zeros(m, now.shape[1]!);
+  all.data.set(rowMajor(past));
+  all.data.set(rowMajor(now), past.size);
   return all;
 }
 
-function checkHeads(caller: string, heads: number, kvHeads: number): void {
+/** Row i·size + j is query head j of token i, which sees keys 0 … i + m − n. */
+function causalMask(n: number, m: number, size: number): Matrix {
+  const mask = zeros(n * size, m);
+  for (let r = 0; r < n * size; r++) mask.data.fill(1, r * m, r * m + Math.floor(r / size) + m - n + 1);
+  return mask;
+}
+
+/** …×tokens×(kvHeads·each·dh) → …×kvHeads×each×tokens×dh */
+function splitHeads(x: Tensor, kvHeads: number, each: number): Tensor {
+  const at = x.shape.length - 2;
+  const apart = reshape(x, [...x.shape.slice(0, -1), kvHeads, each, -1]);
+  return transpose(apart, [...Array(at).keys(), at + 1, at + 2, at, at + 3]);
+}
+
+/** A bias of n×m is that of all heads; in …×h×n×m the heads are split as those of the queries. */
+function biasOfGroups(bias: Tensor, kvHeads: number, size: number): Tensor {
+  if (bias.shape.length < 3) return bias;
+  const groups = bias.shape.at(-3) === 1 ? [1, 1] : [kvHeads, size];
+  return reshape(bias, [...bias.shape.slice(0, -3), ...groups, ...bias.shape.slice(-2)]);
+}
+
+/** Returns the query heads of a group. */
+function checkHeads(caller: string, heads: number, kvHeads: number): number {
   checkInteger(caller, "heads", heads, 1);
   checkInteger(caller, "kvHeads", kvHeads, 1, heads);
   if (heads % kvHeads !== 0) throw new RangeError(`${caller}: kvHeads must divide heads, got ${kvHeads} and ${heads}`);
+  return heads / kvHeads;
 }
 
+/** Returns the width of a head. */
 function checkWeights(caller: string, { wq, wk, wv, wo }: AttentionWeights, heads: number, kvHeads: number): number {
   checkHeads(caller, heads, kvHeads);
   const [d, width] = checkMatrix(caller, "wq", wq);
   if (width % heads !== 0) throw new RangeError(`${caller}: wq must have a multiple of ${heads} columns, got ${width}`);
-  const headDim = width / heads;
-  for (const [name, W, rows, columns] of [
-    ["wk", wk, d, kvHeads * headDim],
-    ["wv", wv, d, kvHeads * headDim],
-    ["wo", wo, width, wo.shape[1]!],
-  ] as const) {
-    checkMatrix(caller, name, W);
-    if (W.shape[0] !== rows || W.shape[1] !== columns) {
-      throw new RangeError(`${caller}: ${name} must be ${rows}×${columns}, got ${W.shape.join("×")}`);
-    }
-  }
-  return headDim;
+  const dh = width / heads;
+  checkShape(caller, "wk", wk, d, kvHeads * dh);
+  checkShape(caller, "wv", wv, d, kvHeads * dh);
+  checkShape(caller, "wo", wo, width, d);
+  return dh;
 }
 
-function checkLayer(caller: string, X: Matrix, weights: AttentionWeights, { heads, kvHeads = heads }: GroupedOptions) {
+/** Returns the numbers of queries and of keys. */
+function checkLayer(
+  caller: string,
+  X: Matrix,
+  weights: AttentionWeights,
+  { heads, kvHeads, positions, past }: GroupedOptions & { readonly kvHeads: number },
+): readonly [n: number, m: number] {
   const [n, d] = checkMatrix(caller, "X", X);
-  const headDim = checkWeights(caller, weights, heads, kvHeads);
+  checkWeights(caller, weights, heads, kvHeads);
   if (weights.wq.shape[0] !== d) {
     throw new RangeError(`${caller}: wq must have as many rows as X has columns, got ${weights.wq.shape[0]} and ${d}`);
   }
-  return { n, headDim, heads, kvHeads };
+  if (positions) checkVector(caller, "positions", positions, n);
+  if (!past) return [n, n];
+  const [before] = checkMatrix(caller, "past.keys", past.keys);
+  checkShape(caller, "past.keys", past.keys, before, weights.wk.shape[1]!);
+  checkShape(caller, "past.values", past.values, before, weights.wv.shape[1]!);
+  return [n, before + n];
+}
+
+function checkProjected(
+  caller: string,
+  Q: Matrix,
+  K: Matrix,
+  V: Matrix,
+  heads: number,
+  kvHeads: number,
+  causal: boolean,
+) {
+  const size = checkHeads(caller, heads, kvHeads);
+  const [n, width] = checkMatrix(caller, "Q", Q);
+  if (width % heads !== 0) throw new RangeError(`${caller}: Q must have a multiple of ${heads} columns, got ${width}`);
+  const dh = width / heads;
+  const [m] = checkMatrix(caller, "K", K);
+  checkShape(caller, "K", K, m, kvHeads * dh);
+  const [, values] = checkMatrix(caller, "V", V);
+  if (values % kvHeads !== 0) {
+    throw new RangeError(`${caller}: V must have a multiple of ${kvHeads} columns, got ${values}`);
+  }
+  checkShape(caller, "V", V, m, values);
+  if (causal && m < n) throw new RangeError(`${caller}: K must have at least the ${n} rows of Q if causal, got ${m}`);
+  return { n, m, size, dh, dv: values / kvHeads };
+}
+
+function checkShape(caller: string, name: string, W: Matrix, rows: number, columns: number): void {
+  checkMatrix(caller, name, W);
+  if (W.shape[0] !== rows || W.shape[1] !== columns) {
+    throw new RangeError(`${caller}: ${name} must be ${rows}×${columns}, got ${W.shape.join("×")}`);
+  }
 }

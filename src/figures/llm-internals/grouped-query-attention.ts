@@ -13,48 +13,79 @@ export const SHAPES = {
   "Llama-2-70B": { layers: 80, heads: 64, parameters: 68_976_648_192 },
 } as const;
 
-/** Size of the cache against the context for three numbers of key heads, beside the weights. */
+const GIB = 2 ** 30;
+const MEMORY = 80; // GiB of a device
+
+/** Size of the cache on each device against the context for three numbers of key heads, beside weights and free memory. */
 export const cacheFigure = figure(
   "The cache against the context",
   {
     model: { label: "model", options: Object.keys(SHAPES), value: "Llama-3-8B" },
     kvHeads: { label: "key heads, as a power of 2", min: 0, max: 5, step: 1, value: 3 },
     sequences: { label: "sequences", min: 1, max: 64, step: 1, value: 16 },
+    devices: { label: "devices of 80 GiB", options: ["1", "2", "4", "8"], value: "1" },
   },
-  ({ model, kvHeads, sequences }): TopLevelSpec => {
+  ({ model, kvHeads, sequences, devices }): TopLevelSpec => {
     const { layers, heads, parameters } = SHAPES[model as keyof typeof SHAPES];
-    const chosen = 2 ** kvHeads;
+    const [chosen, tensorParallel] = [2 ** kvHeads, Number(devices)];
     const gib = (count: number, tokens: number) =>
-      kvCacheBytes({ layers, kvHeads: count, headDim: 128, tokens, sequences }).total / 2 ** 30;
+      kvCacheBytes({ layers, kvHeads: count, headDim: 128, tokens, sequences, tensorParallel }).perDevice / GIB;
     const contexts = Array.from({ length: 8 }, (_, i) => 1024 * 2 ** i);
     const names = [`multi-head: ${heads}`, `chosen: ${chosen}`, "multi-query: 1"];
-    const values = contexts.flatMap((tokens) => [
-      { tokens, size: gib(heads, tokens), of: names[0] },
-      { tokens, size: gib(chosen, tokens), of: names[1] },
-      { tokens, size: gib(1, tokens), of: names[2] },
-    ]);
-    const weights = (2 * parameters) / 2 ** 30;
-    const free = Math.max(0, 80 - (weights < 80 ? weights : 0));
-    const fits = Math.floor(
-      (free * 2 ** 30) / (kvCacheBytes({ layers, kvHeads: chosen, headDim: 128 }).perToken * sequences),
+    const values = [heads, chosen, 1].flatMap((count, i) =>
+      contexts.map((tokens) => ({ tokens, size: gib(count, tokens), of: names[i]! })),
     );
+    const weights = (2 * parameters) / tensorParallel / GIB;
+    const free = MEMORY - weights;
+    const fits = Math.floor(free / gib(chosen, 1));
+    const where = tensorParallel === 1 ? "" : " on each device";
+    const found =
+      free > 0
+        ? `beside the weights, 80 GiB hold ${sequences} × ${fits.toLocaleString("en-US")} tokens`
+        : "the weights alone exceed 80 GiB";
+    const rules = [
+      { size: weights, label: `weights, ${weights.toFixed(1)} GiB`, align: "left" },
+      ...(free > 0 ? [{ size: free, label: `left for the cache, ${free.toFixed(1)} GiB`, align: "right" }] : []),
+    ];
+    const size = {
+      field: "size",
+      type: "quantitative" as const,
+      scale: { type: "log" as const },
+      axis: { title: `cache${where} in GiB`, labelExpr: "format(datum.value, '~g')", tickCount: 5, grid: false },
+    };
+    const text = (align: "left" | "right") => ({
+      data: { values: rules.filter((rule) => rule.align === align) },
+      mark: {
+        type: "text" as const,
+        align,
+        baseline: "bottom" as const,
+        dx: align === "left" ? 4 : -4,
+        dy: -2,
+        fontSize: 11,
+      },
+      encoding: { x: { value: align === "left" ? 0 : 540 }, y: size, text: { field: "label" } },
+    });
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
       description:
-        `Cache of ${sequences} sequences in GiB against the context, both logarithmic, for ${model} in bfloat16. At 8,192 tokens ` +
-        `${heads} key heads take ${gib(heads, 8192).toFixed(1)} GiB, ${chosen} take ${gib(chosen, 8192).toFixed(1)}, one takes ` +
-        `${gib(1, 8192).toFixed(2)}. The weights take ${weights.toFixed(1)} GiB.`,
+        `Cache${where} of ${sequences} sequences in GiB against the context, both logarithmic, for ${model} in bfloat16 on ` +
+        `${tensorParallel} devices of 80 GiB. At 8,192 tokens ${heads} key heads take ${gib(heads, 8192).toFixed(1)} GiB, ${chosen} take ` +
+        `${gib(chosen, 8192).toFixed(1)}, one takes ${gib(1, 8192).toFixed(2)}. The weights take ${weights.toFixed(1)} GiB; ${found}.`,
       title: {
         text: `${chosen} key heads: ${gib(chosen, 8192).toFixed(1)} GiB at 8,192 tokens (${gib(heads, 8192).toFixed(1)} with ${heads})`,
-        subtitle:
-          weights < 80
-            ? `beside the weights, 80 GiB hold ${fits.toLocaleString("en")} tokens each`
-            : "the weights alone exceed 80 GiB",
+        subtitle: found,
         anchor: "middle",
       },
       width: 540,
       height: 320,
       layer: [
+        {
+          data: { values: rules },
+          mark: { type: "rule", strokeDash: [6, 4], color: ORANGE, strokeWidth: 2 },
+          encoding: { y: size },
+        },
+        text("left"),
+        ...(free > 0 ? [text("right")] : []),
         {
           data: { values },
           mark: { type: "line", point: true, strokeWidth: 2 },
@@ -62,10 +93,15 @@ export const cacheFigure = figure(
             x: {
               field: "tokens",
               type: "quantitative",
-              scale: { type: "log", base: 2 },
-              axis: { title: "context in tokens", values: contexts, format: "~s" },
+              scale: { type: "log", base: 2, domain: [1024, contexts.at(-1)!], nice: false },
+              axis: {
+                title: "context in tokens",
+                values: contexts,
+                labelExpr: "datum.value / 1024 + 'k'",
+                grid: false,
+              },
             },
-            y: { field: "size", type: "quantitative", scale: { type: "log" }, axis: { title: "cache in GiB" } },
+            y: size,
             color: {
               field: "of",
               type: "nominal",
@@ -73,11 +109,6 @@ export const cacheFigure = figure(
               legend: { title: "key heads", orient: "bottom" },
             },
           },
-        },
-        {
-          data: { values: [{ size: weights }] },
-          mark: { type: "rule", strokeDash: [6, 4], color: ORANGE, strokeWidth: 2 },
-          encoding: { y: { field: "size", type: "quantitative" } },
         },
       ],
     };
@@ -111,9 +142,9 @@ export const groupsFigure = figure(
     const intensity = decodeAttentionIntensity({ heads, kvHeads: count });
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
-      description: `Eight query heads and ${count} key and value heads; each key head is read by ${heads / count} query heads, so that a cached byte serves ${intensity} operations in bfloat16.`,
+      description: `Eight query heads and ${count} key and value heads; each key head is read by ${heads / count} query heads, so that a cached byte serves ${intensity} operations in bfloat16. Neighbours share.`,
       title: {
-        text: `${heads / count} query heads for each key head: ${intensity} operations per cached byte`,
+        text: `${heads / count} query head${heads === count ? "" : "s"} for each key head: ${intensity} operation${intensity === 1 ? "" : "s"} per cached byte`,
         anchor: "middle",
       },
       width: 560,
