@@ -24,7 +24,9 @@ interface Entry {
   readonly buildsOn: readonly string[];
 }
 
-const WIDTH = 164;
+const WIDTH = 176;
+/** Letters that a line of that width holds. */
+const LETTERS = 24;
 const HEIGHT = 46;
 const GAP = { x: 74, y: 12 };
 const MARGIN = 14;
@@ -103,13 +105,14 @@ function curve(from: { x: number; y: number }, to: { x: number; y: number }): st
   return `M${x0} ${from.y}C${x0 + bend} ${from.y} ${x1 - bend} ${to.y} ${x1} ${to.y}`;
 }
 
-/** A title in two lines at most. */
-function wrapped(title: string): string[] {
-  if (title.length <= 22) return [title];
-  const spaces = [...title.matchAll(/ /g)].map(({ index }) => index);
-  const [middle] = spaces.sort((a, b) => Math.abs(a - title.length / 2) - Math.abs(b - title.length / 2));
-  if (middle === undefined) return [title];
-  return [title.slice(0, middle), title.slice(middle + 1)].map((line) =>
-    line.length > 25 ? `${line.slice(0, 24)}…` : line,
+/** A title in two lines at most; a long one without what stands behind its colon or in brackets. */
+export function wrapped(title: string): string[] {
+  const short = title.length > 2 * LETTERS - 6 ? title.split(/:| \(/)[0]! : title;
+  if (short.length <= LETTERS - 2) return [short];
+  const spaces = [...short.matchAll(/ /g)].map(({ index }) => index);
+  const [middle] = spaces.sort((a, b) => Math.abs(a - short.length / 2) - Math.abs(b - short.length / 2));
+  if (middle === undefined) return [short];
+  return [short.slice(0, middle), short.slice(middle + 1)].map((line) =>
+    line.length > LETTERS ? `${line.slice(0, LETTERS - 1)}…` : line,
   );
 }
