@@ -111,6 +111,18 @@ export function fromCheckpoint({ config, parameters }: Checkpoint): Transformer 
   return { config: shape, parameters: Object.fromEntries(entries) };
 }
 
+/** What a cache of keys and values has to offer to `forward`; `kv-cache` has one. */
+export interface KeyValueCache {
+  /** tokens kept so far: the next one stands at this position */
+  readonly length: number;
+  /**
+   * Keeps the keys (after rotation) and values of new tokens, 1×h_kv×T×dh each, in a layer; layers are filled in order.
+   *
+   * @returns all keys and values of that layer, the new ones last
+   */
+  append(layer: number, keys: Tensor, values: Tensor): { readonly keys: Tensor; readonly values: Tensor };
+}
+
 /** What `forward` returns. */
 export interface Forward {
   /** B×T×V, for the token after each */
@@ -125,19 +137,26 @@ export interface Forward {
  * @param tokens B·T integers in [0, V), sequence after sequence
  * @param options.batch B, default 1
  * @param options.offset position of the first token, default 0
+ * @param options.cache keys and values of the tokens before these, to which theirs are added; for one sequence
  * @throws RangeError if a token is outside the vocabulary, the sequences do not fit the batch, or a position is beyond a learned table
  */
 export function forward(
   { config, parameters: p }: Transformer,
   tokens: ArrayLike<number>,
-  { batch = 1, offset = 0 }: { readonly batch?: number; readonly offset?: number } = {},
+  {
+    batch = 1,
+    offset = 0,
+    cache,
+  }: { readonly batch?: number; readonly offset?: number; readonly cache?: KeyValueCache } = {},
 ): Forward {
   const { dModel, heads, kvHeads, layers, placement } = config;
   const T = tokens.length / checkInteger("forward", "batch", batch, 1);
   if (!(Number.isInteger(T) && T >= 1))
     throw new RangeError(`forward: tokens must be a multiple of ${batch}, got ${tokens.length}`);
   checkInteger("forward", "offset", offset, 0);
-  const positions = Int32Array.from({ length: T }, (_, t) => offset + t);
+  if (cache && batch !== 1) throw new RangeError(`forward: a cache is for one sequence, got batch ${batch}`);
+  const before = cache?.length ?? 0;
+  const positions = Int32Array.from({ length: T }, (_, t) => offset + before + t);
   const dtype = p.embedding!.dtype;
   const norm = (x: Tensor, name: string) =>
     config.norm === "layer"
@@ -148,15 +167,16 @@ export function forward(
     return p[`${name}.bias`] ? add(y, p[`${name}.bias`]!) : y;
   };
   const turn = config.positions === "rope" ? rotation(positions, dModel / heads) : (x: Tensor) => x;
-  const bias = scoreBias(config, T, dtype);
+  const bias = scoreBias(config, T, before + T, dtype);
   const split = (x: Tensor, count: number) => transpose(reshape(x, [batch, T, count, dModel / heads]), [0, 2, 1, 3]);
   // Key and value heads get an axis for the queries of their group, over which they broadcast.
-  const grouped = (x: Tensor, members: number) => reshape(x, [batch, kvHeads, members, T, dModel / heads]);
+  const grouped = (x: Tensor, members: number) => reshape(x, [batch, kvHeads, members, -1, dModel / heads]);
 
-  const attend = (x: Tensor, block: string) => {
+  const attend = (x: Tensor, layer: number, block: string) => {
     const [q, k] = [turn(split(map(x, `${block}.query`), heads)), turn(split(map(x, `${block}.key`), kvHeads))];
     const v = split(map(x, `${block}.value`), kvHeads);
-    const mixed = attention(grouped(q, heads / kvHeads), grouped(k, 1), grouped(v, 1), bias ? { bias } : {});
+    const { keys, values } = cache?.append(layer, k, v) ?? { keys: k, values: v };
+    const mixed = attention(grouped(q, heads / kvHeads), grouped(keys, 1), grouped(values, 1), bias ? { bias } : {});
     const together = transpose(reshape(mixed, [batch, heads, T, dModel / heads]), [0, 2, 1, 3]);
     return map(reshape(together, [batch, T, dModel]), `${block}.output`);
   };
@@ -171,10 +191,10 @@ export function forward(
   for (let layer = 0; layer < layers; layer++) {
     const block = `blocks.${layer}`;
     if (placement === "pre") {
-      x = add(x, attend(norm(x, `${block}.norm1`), block)); // (2)
+      x = add(x, attend(norm(x, `${block}.norm1`), layer, block)); // (2)
       x = add(x, transform(norm(x, `${block}.norm2`), block)); // (3)
     } else {
-      x = norm(add(x, attend(x, block)), `${block}.norm1`); // (4)
+      x = norm(add(x, attend(x, layer, block)), `${block}.norm1`); // (4)
       x = norm(add(x, transform(x, block)), `${block}.norm2`);
     }
     residuals.push(x);
@@ -373,16 +393,17 @@ function rotation(positions: Int32Array, headDim: number): (x: Tensor) => Tensor
   );
 }
 
-/** What is added to the scores, h_kv×(h/h_kv)×T×T or T×T: the causal mask, ALiBi; undefined where there is neither. */
+/** What is added to the scores of T queries and m keys, h_kv×(h/h_kv)×T×m or T×m: the causal mask, ALiBi; undefined without either. */
 function scoreBias(
   { positions, causal, heads, kvHeads }: Required<TransformerConfig>,
   T: number,
+  m: number,
   dtype: Dtype,
 ): Tensor | undefined {
-  const mask = causal ? causalBias(T, T, dtype) : undefined;
+  const mask = causal ? causalBias(T, m, dtype) : undefined;
   if (positions !== "alibi") return mask;
-  const slopes = Array.from(alibiSlopes(heads), (slope) => Array.from(alibiBias(T, T, slope).data));
-  const bias = tensor(slopes.flat(), [kvHeads, heads / kvHeads, T, T], dtype);
+  const slopes = Array.from(alibiSlopes(heads), (slope) => Array.from(alibiBias(T, m, slope).data));
+  const bias = tensor(slopes.flat(), [kvHeads, heads / kvHeads, T, m], dtype);
   return mask ? add(bias, mask) : bias;
 }
 

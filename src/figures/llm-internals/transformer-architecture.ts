@@ -29,7 +29,10 @@ export const depthFigure = figure(
       { vocabulary: 16, layers, heads: 4, dModel: 32, dFeedForward: 128, placement: placement as "pre" | "post" },
       { seed },
     );
-    const { residuals } = forward(model, Int32Array.from({ length: 16 }, (_, i) => i));
+    const { residuals } = forward(
+      model,
+      Int32Array.from({ length: 16 }, (_, i) => i),
+    );
     const values = residuals.map(({ data }, block) => {
       const square = Float64Array.from(data).reduce((sum, v) => sum + v * v, 0) / data.length;
       return { block, square };
@@ -65,8 +68,15 @@ export const lensFigure = figure(
     const shown = (character: string) => (character === " " ? "␣" : character === "\n" ? "⏎" : character);
     const levels = logitLens(model, tokens).map((logits, block) => {
       const p = softmax(row(logits, place - 1));
-      const best = Array.from(p.keys()).sort((a, b) => p[b]! - p[a]!).slice(0, 5);
-      return best.map((token, rank) => ({ after: ["the embedding", "block 1", "block 2"][block], rank, character: shown(characters[token]!), probability: p[token] }));
+      const best = Array.from(p.keys())
+        .sort((a, b) => p[b]! - p[a]!)
+        .slice(0, 5);
+      return best.map((token, rank) => ({
+        after: ["the embedding", "block 1", "block 2"][block],
+        rank,
+        character: shown(characters[token]!),
+        probability: p[token],
+      }));
     });
     const truth = shown(SENTENCE[place]!);
     const final = levels.at(-1)!;
@@ -81,7 +91,9 @@ export const lensFigure = figure(
         anchor: "middle",
       },
       data: { values: levels.flat() },
-      facet: { column: { field: "after", type: "nominal", sort: ["the embedding", "block 1", "block 2"], title: null } },
+      facet: {
+        column: { field: "after", type: "nominal", sort: ["the embedding", "block 1", "block 2"], title: null },
+      },
       spec: {
         width: 165,
         height: 160,
@@ -90,7 +102,12 @@ export const lensFigure = figure(
             mark: { type: "bar", color: BLUE },
             encoding: {
               y: { field: "rank", type: "ordinal", axis: { title: "rank" } },
-              x: { field: "probability", type: "quantitative", scale: { domain: [0, 1] }, axis: { title: "probability", format: "%", tickCount: 3 } },
+              x: {
+                field: "probability",
+                type: "quantitative",
+                scale: { domain: [0, 1] },
+                axis: { title: "probability", format: "%", tickCount: 3 },
+              },
             },
           },
           {
@@ -99,7 +116,10 @@ export const lensFigure = figure(
               y: { field: "rank", type: "ordinal" },
               x: { field: "probability", type: "quantitative" },
               text: { field: "character" },
-              color: { condition: { test: `datum.character === ${JSON.stringify(truth)}`, value: VERMILION }, value: "#333333" },
+              color: {
+                condition: { test: `datum.character === ${JSON.stringify(truth)}`, value: VERMILION },
+                value: "#333333",
+              },
             },
           },
         ],
@@ -118,10 +138,46 @@ function tinyRope() {
 }
 
 const PUBLISHED: Readonly<Record<string, TransformerConfig>> = {
-  "GPT-2 small": { vocabulary: 50_257, layers: 12, heads: 12, dModel: 768, dFeedForward: 3072, positions: "learned", context: 1024, tiedHead: true },
-  "Llama-2-7B": { vocabulary: 32_000, layers: 32, heads: 32, dModel: 4096, dFeedForward: 11_008, norm: "rms", feedForward: "swiglu" },
-  "Llama-3-8B": { vocabulary: 128_256, layers: 32, heads: 32, kvHeads: 8, dModel: 4096, dFeedForward: 14_336, norm: "rms", feedForward: "swiglu" },
-  "Llama-3.2-1B": { vocabulary: 128_256, layers: 16, heads: 32, kvHeads: 8, dModel: 2048, dFeedForward: 8192, norm: "rms", feedForward: "swiglu", tiedHead: true },
+  "GPT-2 small": {
+    vocabulary: 50_257,
+    layers: 12,
+    heads: 12,
+    dModel: 768,
+    dFeedForward: 3072,
+    positions: "learned",
+    context: 1024,
+    tiedHead: true,
+  },
+  "Llama-2-7B": {
+    vocabulary: 32_000,
+    layers: 32,
+    heads: 32,
+    dModel: 4096,
+    dFeedForward: 11_008,
+    norm: "rms",
+    feedForward: "swiglu",
+  },
+  "Llama-3-8B": {
+    vocabulary: 128_256,
+    layers: 32,
+    heads: 32,
+    kvHeads: 8,
+    dModel: 4096,
+    dFeedForward: 14_336,
+    norm: "rms",
+    feedForward: "swiglu",
+  },
+  "Llama-3.2-1B": {
+    vocabulary: 128_256,
+    layers: 16,
+    heads: 32,
+    kvHeads: 8,
+    dModel: 2048,
+    dFeedForward: 8192,
+    norm: "rms",
+    feedForward: "swiglu",
+    tiedHead: true,
+  },
 };
 
 /** Parameters of published models, part by part. */
@@ -148,7 +204,10 @@ export const countFigure = figure(
             color: {
               field: "part",
               type: "nominal",
-              scale: { domain: values.map(({ part }) => part), range: [ORANGE, ORANGE, BLUE, GREEN, "#999999", VERMILION] },
+              scale: {
+                domain: values.map(({ part }) => part),
+                range: [ORANGE, ORANGE, BLUE, GREEN, "#999999", VERMILION],
+              },
               legend: null,
             },
           },
