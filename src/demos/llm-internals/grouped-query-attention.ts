@@ -65,7 +65,7 @@ export interface GroupedAttention extends KeysAndValues {
 }
 
 /**
- * Self-attention in which query head i reads key and value head ⌊i·h_kv/h⌋ (1).
+ * Self-attention in which query head i reads key and value head ⌊i·h_kv/h⌋ (1-3).
  *
  * @param X n×d
  * @throws TypeError if something is no matrix
@@ -85,15 +85,15 @@ export function groupedQueryAttention(X: Matrix, weights: AttentionWeights, opti
     const vectors = matrixOver(rowMajor(A), n * count, A.shape[1]! / count); // token after token, head after head
     return matrixOver(rowMajor(applyRope(vectors, perHead, rope)), n, A.shape[1]!);
   };
-  const queries = turned(matmul(X, weights.wq), heads);
+  const queries = turned(matmul(X, weights.wq), heads); // (1)
   const keys = below(past?.keys, turned(matmul(X, weights.wk), kvHeads), m);
   const values = below(past?.values, matmul(X, weights.wv), m);
-  const mixed = groupedDotProductAttention(queries, keys, values, { heads, kvHeads, causal }); // (1)
-  return { output: matmul(mixed, weights.wo), keys, values };
+  const mixed = groupedDotProductAttention(queries, keys, values, { heads, kvHeads, causal }); // (2)
+  return { output: matmul(mixed, weights.wo), keys, values }; // (3)
 }
 
 /**
- * Attention between the projections (1). The query heads of a group are rows of one matrix, so that the shared keys and values
+ * Attention between the projections (2). The query heads of a group are rows of one matrix, so that the shared keys and values
  * are read once for all of them.
  *
  * @param Q n×(h·dh)
@@ -128,7 +128,7 @@ export function groupedDotProductAttention(
 
 /**
  * The same on tensors with any axes in front, so that it trains. Shared heads are broadcast over their group: the gradient of
- * one is the sum over the query heads that read it.
+ * one is the sum over the query heads that read it (6).
  *
  * @param Q …×n×(h·dh)
  * @param K …×m×(h_kv·dh)
@@ -153,7 +153,7 @@ export function groupedAttention(
 }
 
 /**
- * The multi-head layer that computes the same: every key and value head written out once for each query head of its group.
+ * The multi-head layer that computes the same: every key and value head written out once for each query head of its group (4).
  *
  * @throws RangeError as `groupedQueryAttention`
  */
@@ -172,7 +172,7 @@ export function expandKvHeads(
 
 /**
  * Fewer key and value heads from a multi-head checkpoint: the mean of each group, which is nearest to all of its heads in
- * the sum of squared differences (2).
+ * the sum of squared differences (5).
  *
  * @param wk d×(h·dh)
  * @param wv d×(h·dh)
@@ -201,7 +201,7 @@ export function meanPoolKvHeads(
         // The first plus a mean deviation: exact where the heads are equal; divided first, nothing overflows.
         let value = first;
         for (let i = 1; i < size; i++) value += W.get(r, start + i * headDim) / size - first / size;
-        mean.set(r, c, value); // (2)
+        mean.set(r, c, value); // (5)
       }
     }
     return mean;
@@ -219,7 +219,7 @@ export interface CacheBytes {
 }
 
 /**
- * Size of the key-value cache: 2·layers·h_kv·dh·bytes for each token (3). A device of p holds max(1, h_kv/p) heads.
+ * Size of the key-value cache: 2·layers·h_kv·dh·bytes for each token (8). A device of p holds max(1, h_kv/p) heads (9).
  *
  * @throws RangeError if a count is no positive integer, bytesPerElement is not above 0, or p is neither a divisor nor a multiple of h_kv
  * @example
@@ -252,13 +252,13 @@ export function kvCacheBytes({
       `kvCacheBytes: tensorParallel must divide kvHeads or be a multiple of it, got ${tensorParallel} and ${kvHeads}`,
     );
   }
-  const perToken = 2 * layers * kvHeads * headDim * bytesPerElement; // (3)
+  const perToken = 2 * layers * kvHeads * headDim * bytesPerElement; // (8)
   const total = perToken * tokens * sequences;
-  return { perToken, total, perDevice: (total / kvHeads) * Math.max(1, kvHeads / tensorParallel) };
+  return { perToken, total, perDevice: (total / kvHeads) * Math.max(1, kvHeads / tensorParallel) }; // (9)
 }
 
 /**
- * Floating-point operations per byte of cached keys and values when one token is decoded: (h/h_kv)·2/bytes (4), whatever the
+ * Floating-point operations per byte of cached keys and values when one token is decoded: (h/h_kv)·2/bytes (10), whatever the
  * batch and the context. Queries and outputs are not counted.
  *
  * @example
@@ -275,7 +275,7 @@ export function decodeAttentionIntensity({
 }): number {
   checkHeads("decodeAttentionIntensity", heads, kvHeads);
   checkNumber("decodeAttentionIntensity", "bytesPerElement", bytesPerElement, { above: 0 });
-  return ((heads / kvHeads) * 2) / bytesPerElement; // (4): 4·h·dh operations over 2·h_kv·dh·bytes
+  return ((heads / kvHeads) * 2) / bytesPerElement; // (10): 4·h·dh operations over 2·h_kv·dh·bytes
 }
 
 /** What one layer costs, see `groupedAttentionCost`. */

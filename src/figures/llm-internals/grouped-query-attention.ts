@@ -15,6 +15,7 @@ export const SHAPES = {
 
 const GIB = 2 ** 30;
 const MEMORY = 80; // GiB of a device
+const WIDTH = 470;
 
 /** Size of the cache on each device against the context for three numbers of key heads, beside weights and free memory. */
 export const cacheFigure = figure(
@@ -44,26 +45,24 @@ export const cacheFigure = figure(
         ? `beside the weights, 80 GiB hold ${sequences} × ${fits.toLocaleString("en-US")} tokens`
         : "the weights alone exceed 80 GiB";
     const rules = [
-      { size: weights, label: `weights, ${weights.toFixed(1)} GiB`, align: "left" },
-      ...(free > 0 ? [{ size: free, label: `left for the cache, ${free.toFixed(1)} GiB`, align: "right" }] : []),
+      { size: weights, label: `weights: ${weights.toFixed(1)} GiB`, above: weights > free },
+      ...(free > 0 ? [{ size: free, label: `left: ${free.toFixed(1)} GiB`, above: weights <= free }] : []),
     ];
     const size = {
       field: "size",
       type: "quantitative" as const,
       scale: { type: "log" as const },
-      axis: { title: `cache${where} in GiB`, labelExpr: "format(datum.value, '~g')", tickCount: 5, grid: false },
+      axis: { title: `GiB${where}`, labelExpr: "format(datum.value, '~g')", tickCount: 5, grid: false },
     };
-    const text = (align: "left" | "right") => ({
-      data: { values: rules.filter((rule) => rule.align === align) },
+    const text = (above: boolean) => ({
+      data: { values: rules.filter((rule) => rule.above === above) },
       mark: {
         type: "text" as const,
-        align,
-        baseline: "bottom" as const,
-        dx: align === "left" ? 4 : -4,
-        dy: -2,
-        fontSize: 11,
+        align: "left" as const,
+        baseline: above ? ("bottom" as const) : ("top" as const),
+        dx: 6,
       },
-      encoding: { x: { value: align === "left" ? 0 : 540 }, y: size, text: { field: "label" } },
+      encoding: { x: { value: WIDTH }, y: size, text: { field: "label" } },
     });
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
@@ -76,7 +75,7 @@ export const cacheFigure = figure(
         subtitle: found,
         anchor: "middle",
       },
-      width: 540,
+      width: WIDTH,
       height: 320,
       layer: [
         {
@@ -84,8 +83,8 @@ export const cacheFigure = figure(
           mark: { type: "rule", strokeDash: [6, 4], color: ORANGE, strokeWidth: 2 },
           encoding: { y: size },
         },
-        text("left"),
-        ...(free > 0 ? [text("right")] : []),
+        text(true),
+        ...(free > 0 ? [text(false)] : []),
         {
           data: { values },
           mark: { type: "line", point: true, strokeWidth: 2 },
@@ -95,7 +94,7 @@ export const cacheFigure = figure(
               type: "quantitative",
               scale: { type: "log", base: 2, domain: [1024, contexts.at(-1)!], nice: false },
               axis: {
-                title: "context in tokens",
+                title: "context in tokens, k = 1,024",
                 values: contexts,
                 labelExpr: "datum.value / 1024 + 'k'",
                 grid: false,
