@@ -11,6 +11,9 @@ await main(async (args) => {
   await buildSite();
   // The same site once more, below a path, as a host of many projects serves it.
   await buildSite({ base: "/sub/path", folder: subPathOutput });
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const types = await run(process.execPath, [tsc, "-p", join(siteFolder, "tsconfig.json")]);
+  console.log(types.code === 0 ? "ok      types of the site" : `FAILED  types of the site\n${types.output.trim()}`);
   const browser = findBrowser();
   if (!browser) {
     console.log(
@@ -31,8 +34,8 @@ await main(async (args) => {
     ? JSON.parse(readFileSync(report, "utf8"))
     : { numPassedTests: 0, numFailedTests: 0 };
   // An error outside every test is a failure too.
-  const failed = result.numFailedTests || (code === 0 ? 0 : 1);
+  const failed = (result.numFailedTests || (code === 0 ? 0 : 1)) + (types.code === 0 ? 0 : 1);
   if (!browser && result.numPendingTests) console.log(`${result.numPendingTests} skipped: they need a browser.`);
-  console.log(`${result.numPassedTests} passed, ${failed} failed`);
+  console.log(`${result.numPassedTests + (types.code === 0 ? 1 : 0)} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 });

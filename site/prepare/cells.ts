@@ -2,7 +2,7 @@
 import type { Cell, Notebook, Output } from "../../tools/notebook.ts";
 import { joined } from "../../tools/notebook.ts";
 import { sha256 } from "../../tools/project.ts";
-import { onPaper } from "../src/client/svg.ts";
+import { asFile } from "../src/client/svg.ts";
 import { escapeHtml, highlight } from "./highlight.ts";
 
 export interface Asset {
@@ -64,7 +64,7 @@ function outputHtml(output: Output, base: string, assets: Map<string, string>): 
 /** A drawn figure as a file of its own, so that the page's text does not wait for it. */
 export function figureImage(svg: string, alt: string, base: string, assets: Map<string, string>): string {
   const path = `figures/${sha256(svg).slice(0, 16)}.svg`;
-  assets.set(path, onPaper(svg));
+  assets.set(path, asFile(svg));
   const [width, height] = sizeOf(svg);
   return `<div class="paper" tabindex="0" role="region" aria-label="Figure"><img src="${base}${path}" alt="${escapeHtml(alt)}" width="${width}" height="${height}" loading="lazy" decoding="async"></div>`;
 }

@@ -1,6 +1,10 @@
 /** How a cell is compiled, how values are printed, how declarations are read: without a browser. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readExports } from "../prepare/api.ts";
+import { siteFolder } from "../prepare/paths.ts";
+import { forBothThemes, NIGHT_PAPER, nightColour } from "../src/client/night.ts";
 import { readingOrder } from "../src/client/reading-order.ts";
 import { CellSyntaxError, compile } from "../src/worker/compile.ts";
 import { inspect } from "../src/worker/inspect.ts";
@@ -85,6 +89,63 @@ describe("values are printed as Node prints them", () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     expect(inspect(circle)).toContain("[Circular]");
+  });
+});
+
+describe("figures in the dark", () => {
+  const brightness = (colour: string) => Number.parseInt(nightColour(colour)!.slice(3, 5), 16);
+  test("black, greys and white change places, paper becomes the night's paper", () => {
+    expect(nightColour("white")).toBe(NIGHT_PAPER);
+    expect(readFileSync(join(siteFolder, "src/styles/theme.css"), "utf8")).toContain(`--paper: ${NIGHT_PAPER};`);
+    const greys = ["#000", "#333", "#888", "rgb(200, 200, 200)", "#eee", "#fff"].map(brightness);
+    expect(greys).toEqual([...greys].sort((a, b) => b - a));
+    expect(greys[0]).toBeGreaterThan(225);
+  });
+  test.each(["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000"])(
+    "%s stands out from the paper",
+    (colour) => {
+      const luminance = (hex: string) =>
+        [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => {
+          const value = Number.parseInt(hex.slice(1 + 2 * i, 3 + 2 * i), 16) / 255;
+          return sum + weight * (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+        }, 0);
+      const contrast = (luminance(nightColour(colour)!) + 0.05) / (luminance(NIGHT_PAPER) + 0.05);
+      expect(contrast).toBeGreaterThan(3.5);
+    },
+  );
+  test("a tint on white stays a tint on the night's paper, however strong: no step back", () => {
+    const steps = Array.from({ length: 11 }, (_, i) => {
+      const mix = (full: number) => Math.round(255 + ((full - 255) * i) / 10);
+      return nightColour(`rgb(${mix(0xd5)}, ${mix(0x5e)}, ${mix(0)})`)!;
+    });
+    const reds = steps.map((colour) => Number.parseInt(colour.slice(1, 3), 16));
+    expect(reds[0]).toBeLessThan(40);
+    expect(reds.at(-1)).toBeGreaterThan(200);
+    for (const [i, red] of reds.slice(0, 6).entries()) expect(reds[i + 1], steps.join(" ")).toBeGreaterThan(red);
+  });
+  test("what is no colour, and a picture of pixels, stays as it is", () => {
+    expect(nightColour("none")).toBeUndefined();
+    expect(nightColour("url(#gradient_0)")).toBeUndefined();
+    const cells = (n: number) =>
+      `<g class="mark-rect role-mark marks">${Array.from({ length: n }, (_, i) => `<path fill="rgb(${i}, ${i}, ${i})"/>`).join("")}</g>`;
+    expect(forBothThemes(cells(196))).toBe(cells(196));
+    expect(forBothThemes(cells(25))).not.toBe(cells(25));
+    const bar = '<g class="mark-rect role-mark marks"><path fill="rgb(7, 7, 7)" stroke="black"/></g>';
+    expect(forBothThemes(cells(196) + bar)).toContain('<path fill="rgb(7, 7, 7)" stroke="light-dark(black,#e8e8e8)"/>');
+    const strokes = Array.from(
+      { length: 3 },
+      (_, c) => `<path d="${"M0,0L3,0".repeat(90)}" stroke="rgb(${c}, 0, 0)"/>`,
+    );
+    const photograph = `<g class="mark-symbol role-mark marks">${strokes.join("")}</g>`;
+    expect(forBothThemes(photograph)).toBe(photograph);
+    const points = `<g class="mark-symbol role-mark marks">${'<path d="M2,0A2,2,0,1,1,-2,0" fill="#000"/>'.repeat(900)}</g>`;
+    expect(forBothThemes(points)).toContain("light-dark(#000,#e8e8e8)");
+    const empty = '<g class="mark-text role-mark"><text aria-label="a > b" fill="none"/></g>';
+    expect(forBothThemes(empty)).toBe(empty);
+    expect(forBothThemes('<g class="mark-text role-mark"><text fill="black">7</text></g>')).toBe(
+      '<g class="mark-text role-mark"><text fill="light-dark(black,#e8e8e8)" paint-order="stroke" ' +
+        `stroke="light-dark(transparent,${NIGHT_PAPER})" stroke-width="2.5" stroke-linejoin="round">7</text></g>`,
+    );
   });
 });
 

@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 
 const CANDIDATES = [
-  process.env.CHROMIUM ?? "",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
@@ -11,6 +10,8 @@ const CANDIDATES = [
   "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
 ];
 
+/** The browser that CHROMIUM names, and no other, or else the first that is found; undefined where there is none. */
 export function findBrowser(): string | undefined {
-  return CANDIDATES.find((path) => path !== "" && existsSync(path));
+  const { CHROMIUM } = process.env;
+  return (CHROMIUM ? [CHROMIUM] : CANDIDATES).find((path) => existsSync(path));
 }

@@ -1,6 +1,6 @@
 /** The built files: what is listed, where links lead, what the policy says, what the search finds. */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import MiniSearch from "minisearch";
 import { describe, expect, test } from "vitest";
 import { PLANNED } from "../../tools/planned.ts";
@@ -48,6 +48,35 @@ describe.each([
         page,
       ).toBeNull();
     }
+  });
+
+  test("no page loads more than 150 KB of script before something is touched", () => {
+    const sizes = new Map<string, number>();
+    /** A script and all that it imports at once. */
+    const load = (path: string, loaded: Map<string, number>): void => {
+      if (loaded.has(path)) return;
+      const text = read(site, path);
+      loaded.set(path, Buffer.byteLength(text));
+      for (const [, target] of text.matchAll(/(?:\bfrom|\bimport)\s*["'](\.{1,2}\/[^"']+)["']/g))
+        load(join(dirname(path), target!), loaded);
+    };
+    for (const page of pages) {
+      const loaded = new Map<string, number>();
+      for (const [, src, inline] of read(site, page).matchAll(
+        /<script(?: [^>]*?src="([^"]+)")?[^>]*>([\s\S]*?)<\/script>/g,
+      )) {
+        if (src) load(src.slice(base.length), loaded);
+        else loaded.set(`inline ${loaded.size}`, Buffer.byteLength(inline!));
+      }
+      sizes.set(
+        page,
+        [...loaded.values()].reduce((sum, size) => sum + size, 0),
+      );
+    }
+    const [worst] = [...sizes].sort((a, b) => b[1] - a[1]);
+    console.log(`${base}: at most ${(worst![1] / 1000).toFixed(1)} kB of script (${worst![0]})`);
+    expect(worst![1], worst![0]).toBeLessThanOrEqual(150_000);
+    expect(worst![1]).toBeGreaterThan(5_000);
   });
 
   test("every page has a policy without eval and without inline scripts that it does not name", () => {

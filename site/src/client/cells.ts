@@ -1,7 +1,7 @@
 /** Cells that run in the page: what is asked for, what is shown, in which state each of them is. */
 import type { CellOutput } from "../worker/messages.ts";
 import { CellKernel, type RunResult } from "./kernel.ts";
-import { onPaper } from "./svg.ts";
+import { asFile } from "./svg.ts";
 
 interface State {
   readonly element: HTMLElement;
@@ -176,7 +176,7 @@ function show(place: HTMLElement, output: CellOutput): void {
     box.className = "paper";
     const picture = document.createElement("img");
     picture.alt = output.description;
-    picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(onPaper(output.svg))}`;
+    picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(asFile(output.svg))}`;
     box.append(picture);
     place.append(box);
   }

@@ -1,6 +1,6 @@
 /** Knobs: every move asks the figures' worker for a new picture. Loaded when a figure is first touched. */
 import { FigureKernel } from "./kernel.ts";
-import { uniqueIds } from "./svg.ts";
+import { inPage } from "./svg.ts";
 
 const section = document.querySelector<HTMLElement>(".figures")!;
 const figures = [...section.querySelectorAll<HTMLElement>(".live")];
@@ -10,7 +10,7 @@ let pictures = 0;
 const kernel = new FigureKernel(
   ({ svg, description, milliseconds }) => {
     const plot = shown.querySelector<HTMLElement>(".plot")!;
-    plot.innerHTML = uniqueIds(svg, `d${++pictures}-`);
+    plot.innerHTML = inPage(svg, `d${++pictures}-`);
     plot.setAttribute("aria-label", description);
     plot.dataset.milliseconds = milliseconds.toFixed(1);
     plot.dataset.drawn = String(Number(plot.dataset.drawn ?? 0) + 1);
