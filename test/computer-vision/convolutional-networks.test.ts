@@ -213,6 +213,11 @@ claim("cross-correlation-not-convolution", () => {
   );
 });
 
+test("the sharpening filter is the image less its Laplacian", () => {
+  const one = images([3, 3, 1, 1], [0, 0, 0, 0, 1, 0, 0, 0, 0]).data;
+  expect(filters.sharpen().data).toEqual(one.map((v, i) => v - filters.laplacian().data[i]!));
+});
+
 claim("shifts-commute-until-strides-alias", () => {
   const x = normals(1, 2, 8, 12, 3);
   const w = normals(2, 3, 5, 3, 2);
@@ -600,6 +605,9 @@ describe("the network", () => {
     const wide = initCnn({ layers: [{ kernel: 3, filters: 400 }] }, [5, 5, 2], 3).parameters.convolutions[0]!;
     expect(norm(Float64Array.from(wide.weight.data)) ** 2 / wide.weight.size).toBeCloseTo(2 / 18, 2); // He's variance
     expect(wide.bias.data.every((b) => b === 0)).toBe(true);
+    const grouped = initCnn({ layers: [{ kernel: 3, filters: 400, groups: 4 }] }, [5, 5, 4]).parameters
+      .convolutions[0]!;
+    expect(norm(Float64Array.from(grouped.weight.data)) ** 2 / grouped.weight.size).toBeCloseTo(2 / 9, 2);
   });
 
   test("feature maps: those of the loops", () => {
