@@ -8,7 +8,9 @@ import { expect, test } from "vitest";
 import { sourceOfSubpath } from "../../tools/notebook.ts";
 import { filesBelow, readText } from "../../tools/project.ts";
 
-const shared = ["matrix", "images", "random", "data", "checkpoints", "check", "errors"].map((file) => `../../src/lib/${file}.ts`);
+const shared = ["matrix", "images", "random", "data", "checkpoints", "check", "errors"].map(
+  (file) => `../../src/lib/${file}.ts`,
+);
 /** In scope too where a file has to do with tensors. */
 const ENGINE = ["../../src/demos/deep-learning-foundations/backpropagation.ts", "../../src/autodiff/ops.ts"];
 const files = [
