@@ -472,8 +472,7 @@ export interface CnnStep {
  * @throws NonFiniteError where the loss is not finite
  * @example
  * const digits = { n: 2, height: 8, width: 8, images: new Float32Array(128).fill(1, 64), labels: Int32Array.of(3, 7) };
- * const layers = [{ kernel: 3, filters: 4 }];
- * const steps = [...trainCnnSteps({ data: digits, architecture: { layers }, epochs: 20, batch: 2 })];
+ * const steps = [...trainCnnSteps({ data: digits, architecture: { layers: [] }, epochs: 20, batch: 2 })];
  * steps.at(-1).accuracy // 1
  */
 export function* trainCnnSteps({

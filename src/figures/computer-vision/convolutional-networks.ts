@@ -216,7 +216,7 @@ export const fieldFigure = figure(
       $schema: SCHEMA,
       title: {
         text: `${layers} ${layers === 1 ? "layer" : "layers"} of ${kernel}×${kernel}: ${size} pixels wide, standard deviation ${spread}`,
-        subtitle: "dashed: edges of the receptive field; shaded: within two standard deviations",
+        subtitle: "dashed: edges of the field; shaded: two standard deviations",
         anchor: "start",
       },
       description:
