@@ -20,6 +20,7 @@ import {
   tensor,
   toMatrix,
 } from "../../src/demos/deep-learning-foundations/backpropagation.js";
+import { applyRope } from "../../src/demos/llm-internals/rotary-position-embeddings.js";
 import { type Matrix, matrix, matrixOver, maxAbsDifference, row, rowMajor, toRows } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
@@ -137,6 +138,13 @@ claim("a-shift-of-all-keys-changes-nothing", () => {
       ).toBeLessThan(1e-12);
     }),
   );
+  // not so with rotary positions: the shift is rotated with each key and is no longer the same vector
+  const positions = [0, 1, 2, 3, 4];
+  const [q, k] = [normals(1, 5, 4), normals(2, 5, 4)];
+  const rotated = (keys: Matrix) =>
+    scaledDotProductAttention(applyRope(q, positions), applyRope(keys, positions), normals(3, 5, 2)).output;
+  const lifted = matrix(toRows(k).map((key) => key.map((value) => value + 1)));
+  expect(maxAbsDifference(rotated(lifted), rotated(k))).toBeGreaterThan(0.1);
   // so the bias of a key projection has no gradient: the sum of dK over the keys is 0
   const [Q, K, V] = made({ seed: 4, n: 5, m: 6, d: 3, dv: 4 });
   const { dK } = attentionGradients(Q, K, V, normals(8, 5, 4));
@@ -196,6 +204,7 @@ claim("a-lookup-needs-beta-ln-99-n", () => {
     expect(weight(needed - 0.01)).toBeLessThan(0.99);
   }
   expect(Math.log(99 * 99).toFixed(2)).toBe("9.19");
+  expect(Math.log(99 * 999).toFixed(1)).toBe("11.5");
 });
 
 claim("quadratic-part-beyond-two-d", () => {
@@ -345,6 +354,7 @@ describe("on tensors", () => {
     const stacked = [0, 1, 2].map((which) =>
       tensor(Float64Array.from(parts.flatMap((part) => [...part[which]!.data])), [b, n, d]),
     );
+    expect(Array.from(causalBias(2, 4).data)).toEqual([0, 0, 0, -Infinity, 0, 0, 0, 0]); // the last query sees all keys
     const y = attention(stacked[0]!, stacked[1]!, stacked[2]!, { bias: causalBias(n, n, "float64") });
     parts.forEach(([Q, K, V], i) => {
       const { output } = scaledDotProductAttention(Q, K, V, { causal: true });
@@ -389,7 +399,27 @@ describe("bad input and extremes", () => {
       () => attentionGradients(Q, K, V, normals(1, 3, 2)),
     ],
     ["attentionCost: n must be an integer at least 1, got 0", () => attentionCost({ n: 0, d: 4 })],
-    ["causalBias: m must be an integer at least 1, got -1", () => causalBias(2, -1)],
+    ["causalBias: m must be an integer at least 3, got 2", () => causalBias(3, 2)],
+    [
+      "scaledDotProductAttention: mask must hold 0 and 1, got -Infinity at (1, 0)",
+      () =>
+        scaledDotProductAttention(Q, K, V, {
+          mask: matrix([
+            [0, 0, 0],
+            [-Infinity, 0, 0],
+          ]),
+        }),
+    ],
+    [
+      "attentionGradients: mask must hold 0 and 1, got NaN at (0, 2)",
+      () =>
+        attentionGradients(Q, K, V, normals(1, 2, 2), {
+          mask: matrix([
+            [1, 1, Number.NaN],
+            [1, 1, 1],
+          ]),
+        }),
+    ],
     [
       "additiveAttention: v must have length 3, got 2",
       () => additiveAttention([1], K, V, { Wq: normals(1, 3, 1), Wk: normals(1, 3, 4), v: [1, 2] }),

@@ -13,6 +13,7 @@
  */
 import { add, mul, matmul as product, softmax as softmaxOf } from "../../autodiff/ops.js";
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { gemm } from "../../lib/gemm.js";
 import { type Matrix, matrixOver, row, rowMajor, transpose, zeros } from "../../lib/matrix.js";
 import { matmul, matvec } from "../linear-algebra/matrices-as-linear-maps.js";
 import { softmax } from "../training-fundamentals/cross-entropy-and-softmax.js";
@@ -57,34 +58,35 @@ export class MaskedRowError extends RangeError {
  * @param Q n×d queries
  * @param K m×d keys
  * @param V m×dv values
- * @throws RangeError if shapes do not fit or the scores overflow
+ * @throws RangeError if shapes do not fit, the mask holds anything but 0 and 1, or the scores overflow
  * @throws MaskedRowError if a query may look at nothing and `emptyRow` is not 'zero'
  * @example
  * const { output } = scaledDotProductAttention(matrix([[0, 0]]), matrix([[1, 0], [0, 1]]), matrix([[2], [4]]));
  * output.get(0, 0) // 3
  */
 export function scaledDotProductAttention(Q: Matrix, K: Matrix, V: Matrix, options: AttentionOptions = {}): Attention {
-  const { n, m, dv, scale, visible, emptyRow } = checkAttention("scaledDotProductAttention", Q, K, V, options);
-  const scores = matmul(Q, transpose(K)); // (1)
-  const weights = zeros(n, m);
-  for (let i = 0; i < n; i++) {
+  const { n, m, d, dv, scale, visible, emptyRow } = checkAttention("scaledDotProductAttention", Q, K, V, options);
+  const S = gemm(n, m, d, Q, transpose(K)); // (1)
+  const P = new Float64Array(n * m);
+  for (let i = 0, at = 0; i < n; i++) {
     let seen = 0;
-    for (let j = 0; j < m; j++) {
-      const score = scale * scores.get(i, j);
+    for (let j = 0; j < m; j++, at++) {
+      const score = scale * S[at]!;
       if (!Number.isFinite(score)) {
         throw new RangeError(`scaledDotProductAttention: the scores must be finite, got ${score} at (${i}, ${j})`);
       }
-      scores.set(i, j, visible(i, j) ? score : -Infinity);
-      if (visible(i, j)) seen++;
+      const sees = visible(i, j);
+      S[at] = sees ? score : -Infinity;
+      if (sees) seen++;
     }
     if (seen > 0)
-      weights.data.set(softmax(row(scores, i)), i * m); // (2)
+      P.set(softmax(S.subarray(i * m, at)), i * m); // (2)
     else if (emptyRow === "error") {
       throw new MaskedRowError(`scaledDotProductAttention: query ${i} may look at none of the ${m} keys`, i);
     }
   }
-  const output = dv > 0 ? matmul(weights, V) : zeros(n, 0); // (3)
-  return { output, weights, scores };
+  const output = matrixOver(gemm(n, dv, m, P, V), n, dv); // (3)
+  return { output, weights: matrixOver(P, n, m), scores: matrixOver(S, n, m) };
 }
 
 /** The gradients of attention with respect to its three inputs, each in its input's shape. */
@@ -126,7 +128,7 @@ export function attentionGradients(
 
 /** Options of `attention`. */
 export interface TensorAttentionOptions {
-  /** constant that broadcasts to …×n×m and is added to the scores: 0 where a query may look, −Infinity where not */
+  /** broadcasts to …×n×m and is added to the scores: 0 where a query may look, −Infinity where not; a row of nothing but −Infinity gives NaN */
   readonly bias?: Tensor;
   /** factor of the scores, default 1/√d */
   readonly scale?: number;
@@ -150,10 +152,11 @@ export function attention(Q: Tensor, K: Tensor, V: Tensor, { bias, scale }: Tens
  * The bias of a causal mask: query i sees keys 0 … i + m − n.
  *
  * @returns n×m, 0 and −Infinity, float32 unless said otherwise
+ * @throws RangeError if m < n: the first queries would see no key
  */
 export function causalBias(n: number, m = n, dtype: "float32" | "float64" = "float32"): Tensor {
   checkInteger("causalBias", "n", n, 1);
-  checkInteger("causalBias", "m", m, 1);
+  checkInteger("causalBias", "m", m, n);
   const values = Float64Array.from({ length: n * m }, (_, at) =>
     at % m <= Math.floor(at / m) + m - n ? 0 : -Infinity,
   );
@@ -302,6 +305,13 @@ function checkAttention(caller: string, Q: Matrix, K: Matrix, V: Matrix, options
     throw new RangeError(`${caller}: mask must be ${n}×${m}, got ${mask.shape.join("×")}`);
   }
   const allowed = mask && rowMajor(mask);
+  // A mask to be added to the scores (0 and −Infinity) would otherwise be read as its opposite.
+  const odd = allowed?.findIndex((value) => value !== 0 && value !== 1) ?? -1;
+  if (odd >= 0) {
+    throw new RangeError(
+      `${caller}: mask must hold 0 and 1, got ${allowed![odd]} at (${Math.floor(odd / m)}, ${odd % m})`,
+    );
+  }
   const visible = (i: number, j: number) => (!causal || j <= i + m - n) && allowed?.[i * m + j] !== 0;
   return { n, m, d, dv, scale, visible, emptyRow };
 }

@@ -33,6 +33,12 @@ keys, values = rng.standard_normal((6, dk)), rng.standard_normal((6, 2))
 wq, wk, v = rng.standard_normal((4, 3)), rng.standard_normal((4, dk)), rng.standard_normal(4)
 additive = torch.softmax(torch.tensor(np.tanh(wq @ q + keys @ wk.T) @ v), 0).numpy() @ values
 multiplicative = torch.softmax(torch.tensor(keys @ (w.T @ q)), 0).numpy() @ values
+# Conventions that the note states: is_causal starts at the first key, and a row without keys gives zeros.
+own = np.random.default_rng(1)
+x = [torch.tensor(own.standard_normal(shape)) for shape in ((1, 2, 4), (1, 3, 4), (1, 3, 2))]
+assert torch.allclose(F.scaled_dot_product_attention(*x, is_causal=True)[0, 0], x[2][0, 0])
+none = torch.tensor([[[True, True, True], [False, False, False]]])
+assert (F.scaled_dot_product_attention(*x, attn_mask=none)[0, 1] == 0).all()
 emit(
     ["numpy", "torch"],
     cases=[case(4, 6, 3, 5), case(5, 5, 4, 2, causal=True), case(3, 7, 2, 4, causal=True), case(4, 6, 3, 2, mask=mask), case(2, 3, 4, 1, scale=0.9)],
