@@ -18,22 +18,15 @@
  * - Muon iterates in float64, not bfloat16.
  */
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
-import { frobeniusNorm, type Matrix, matrixOver, rowMajor, transpose } from "../../lib/matrix.js";
+import { copy, frobeniusNorm, type Matrix, matrixOver, rowMajor, transpose } from "../../lib/matrix.js";
 import { matmul } from "../linear-algebra/matrices-as-linear-maps.js";
-
-/** Gradient of the loss at θ in step t = 0, 1, …; it gets a copy of θ. */
-export type Gradient = (theta: Float64Array, t: number) => ArrayLike<number>;
-
-/** A learning rate: one number, or a function of the step t = 0, 1, … */
-export type LearningRate = number | ((t: number) => number);
-
-/** Numbers that an optimizer changes in place. */
-export type Floats = Float32Array | Float64Array;
+import type { Schedule } from "./learning-rate-schedules.js";
+import { type Floats, type Gradient, NonFiniteGradientError } from "./sgd-with-momentum.js";
 
 /** What Adam needs to know. */
 export interface AdamOptions {
-  /** α, at least 0; default 0.001 */
-  readonly lr?: LearningRate;
+  /** α ≥ 0, or a schedule of the step t = 0, 1, …; default 0.001 */
+  readonly lr?: number | Schedule;
   /** β1, β2 in [0, 1), default [0.9, 0.999] */
   readonly betas?: readonly [beta1: number, beta2: number];
   /** ε ≥ 0, default 1e-8; where it and v̂ are both 0, the step is 0 */
@@ -271,8 +264,8 @@ function adamInPlace(
 
 /** What Lion needs to know. */
 export interface LionOptions {
-  /** length of a step in every coordinate, at least 0; default 0.0001 */
-  readonly lr?: LearningRate;
+  /** α ≥ 0, the length of a step in every coordinate, or a schedule of it; default 0.0001 */
+  readonly lr?: number | Schedule;
   /** β1 of the interpolation whose sign is taken, β2 of the momentum; in [0, 1), default [0.9, 0.99] */
   readonly betas?: readonly [beta1: number, beta2: number];
   /** λ ≥ 0, decoupled; default 0 */
@@ -458,7 +451,7 @@ export function newtonSchulz5(G: Matrix, options: NewtonSchulzOptions = {}): Mat
     number,
     number,
   ];
-  if (n > m) return transpose(newtonSchulz5(transpose(G), options)); // XXᵀ is then the smaller of the two products
+  if (n > m) return copy(transpose(newtonSchulz5(transpose(G), options))); // XXᵀ is then the smaller of the two products
   const size = frobeniusNorm(G) || 1;
   let X = combine([G], [1 / size]); // no singular value is above 1 now
   for (let round = 0; round < rounds; round++) {
@@ -575,25 +568,11 @@ const KEPT: Readonly<Record<OptimizerName, (size: number, shape: readonly number
   muon: (size, shape) => (shape.length === 2 ? size : 2 * size),
 };
 
-/** A gradient is not finite, or so large that its square is not; nothing was changed. */
-export class NonFiniteGradientError extends Error {
-  override readonly name = "NonFiniteGradientError";
-  /** position of the parameter */
-  readonly parameter: number;
-  /** position within it */
-  readonly index: number;
-  constructor(message: string, parameter: number, index: number) {
-    super(message);
-    this.parameter = parameter;
-    this.index = index;
-  }
-}
-
 const LION = { lr: 1e-4, betas: [0.9, 0.99] } as const;
 
 /** Options with their defaults, checked. */
 interface Settings {
-  readonly lr: LearningRate;
+  readonly lr: number | Schedule;
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
