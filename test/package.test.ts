@@ -13,18 +13,24 @@ import { matmul } from "runnable-ml/linear-algebra/matrices-as-linear-maps";
 import { svd } from "runnable-ml/linear-algebra/svd-and-pca";
 import { kMeans } from "runnable-ml/classical-ml/k-means";
 import { crossEntropy } from "runnable-ml/training-fundamentals/cross-entropy-and-softmax";
+import { AdamW } from "runnable-ml/training-fundamentals/adam-and-adamw";
+import { digitsProblem } from "runnable-ml/autodiff/digits";
+import { train } from "runnable-ml/autodiff/train";
 import { matrix, toRows } from "runnable-ml/lib/matrix";
 import { random } from "runnable-ml/lib/random";
 import { loadIris } from "runnable-ml/lib/data";
 
 const a = matrix([[3, 0], [4, 5]]);
 const { normal } = random(7);
+const digits = digitsProblem({ hidden: 16, batch: 100, seed: 3 });
+const last = train({ ...digits, optimizer: new AdamW({ lr: 0.01 }), steps: 60 });
 console.log(JSON.stringify({
   product: toRows(matmul(a, a)),
   singularValues: Array.from(svd(a).s),
   inertia: kMeans(loadIris().x, 3).inertia,
   loss: crossEntropy(matrix([[0, -1000]]), Int32Array.of(1)).loss,
   normals: Array.from({ length: 5 }, normal),
+  training: { loss: last.loss, accuracy: digits.accuracy(digits.parameters) },
 }));
 `;
 
@@ -71,6 +77,7 @@ describe("npm pack, installed into an empty project", () => {
     expect(here.singularValues[1]).toBeCloseTo(Math.sqrt(5), 12);
     expect(here.inertia).toBeCloseTo(78.851441426, 6);
     expect(here.loss).toBe(1000);
+    expect(here.training.accuracy).toBeGreaterThan(0.9);
     for (const major of [22, 24, 26]) {
       const binary = nodeBinary(major);
       expect(execFileSync(binary, ["--version"], { encoding: "utf8" })).toMatch(new RegExp(`^v${major}\\.`));
