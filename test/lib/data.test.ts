@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as data from "../../src/lib/data.js";
+import { loadKarateClub } from "../../src/lib/karate-club.js";
 import { column, row, rowMajor } from "../../src/lib/matrix.js";
 import { root } from "../../tools/project.ts";
 
@@ -88,6 +89,17 @@ test("photographs: intensities in [0, 1] over nearly the whole range", () => {
     expect(Math.max(...values)).toBeLessThanOrEqual(1);
     expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(0.7);
   }
+});
+
+test("karate club: Zachary's 34 members and 78 friendships, 17 on each side, the leaders with 16 and 17 friends", () => {
+  const { edges, target, targetNames } = loadKarateClub();
+  expect([edges.length, new Set(edges.map(String)).size, counts(target, 2)]).toEqual([78, 78, [17, 17]]);
+  expect(edges.every(([i, j]) => i < j)).toBe(true);
+  const degree = Array.from(target, (_, node) => edges.filter((edge) => edge.includes(node)).length);
+  expect([degree[0], degree[33], degree[11]]).toEqual([16, 17, 1]);
+  expect([targetNames[target[0]!], targetNames[target[33]!]]).toEqual(["Mr. Hi", "Officer"]);
+  (edges as unknown[]).pop();
+  expect(loadKarateClub().edges).toHaveLength(78);
 });
 
 test("a caller's changes reach nobody else", () => {

