@@ -15,6 +15,8 @@ import { checkChoice, checkInteger, checkMatrix, checkNumber } from "../../lib/c
 import { ConvergenceError } from "../../lib/errors.js";
 import { column, identity, type Matrix, matrixOver, norm, row, rowMajor, transpose } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
+import { dot, NEGLIGIBLE, powerOfTwoScale, rotate, selfProducts } from "../../lib/rows.js";
+import { symmetricEigenbasis } from "./eigenvalues-and-the-spectral-theorem.js";
 import { matmul, qr } from "./matrices-as-linear-maps.js";
 
 /** The thin factorisation A = U·diag(s)·Vᵀ, k = min(m, n). */
@@ -417,7 +419,7 @@ function* jacobi(a: Matrix, start: "gram" | "identity", maxSweeps: number): Gene
   // Wᵀ and Vᵀ: a column is a run of numbers in memory.
   const at = matrixOver(rowMajor(transpose(a)).slice(), n, m);
   for (let i = 0; i < n * m; i++) at.data[i]! *= scale;
-  const vt = start === "gram" ? eigenvectors(selfProducts(at)) : identity(n); // (5)
+  const vt = start === "gram" ? symmetricEigenbasis(selfProducts(at)).vectors : identity(n); // (5)
   const wt = start === "gram" ? matmul(vt, at) : at; // (2)
   for (let sweep = 1, rotations = 1; rotations > 0; sweep++) {
     if (sweep > maxSweeps) throw new ConvergenceError(`svd: no convergence in ${maxSweeps} sweeps`, maxSweeps);
@@ -504,9 +506,6 @@ function completed(u: Matrix): Matrix {
   return q;
 }
 
-/** Columns shorter than this, against entries scaled to about 1, count as zero: their squares would underflow. */
-const NEGLIGIBLE = 2 ** -480;
-
 const lengths = (rows: Matrix): Float64Array => {
   const [count, length] = rows.shape as [number, number];
   return Float64Array.from({ length: count }, (_, j) => norm(rows.data.subarray(j * length, j * length + length)));
@@ -515,236 +514,4 @@ const lengths = (rows: Matrix): Float64Array => {
 /** The indices of x from its largest entry to its smallest. */
 const falling = (x: Float64Array): Int32Array => Int32Array.from(x.keys()).sort((i, j) => x[j]! - x[i]! || i - j);
 
-/** A factor that brings the largest entry near 1. A power of two scales without rounding, away from over- and underflow. */
-function powerOfTwoScale(a: Matrix): number {
-  let largest = 0;
-  for (const entry of rowMajor(a)) largest = Math.max(largest, Math.abs(entry));
-  return 2 ** -Math.max(-1023, Math.min(1023, Math.floor(Math.log2(largest || 1))));
-}
-
 const rowMajorCopy = (a: Matrix): Matrix => matrixOver(rowMajor(a), a.shape[0]!, a.shape[1]!);
-
-/** X·Xᵀ. It is symmetric: only the blocks up to the diagonal are multiplied, and copied to the other side. */
-function selfProducts(x: Matrix): Matrix {
-  const [n, m] = x.shape as [number, number];
-  const result = new Float64Array(n * n);
-  for (let from = 0; from < n; from += 64) {
-    const to = Math.min(from + 64, n);
-    const block = matmul(x.lo(from, 0).hi(to - from, m), transpose(x.hi(to, m))).data;
-    for (let i = from, at = 0; i < to; i++, at += to) {
-      for (let j = 0; j <= i; j++) result[i * n + j] = result[j * n + i] = block[at + j]!;
-    }
-  }
-  return matrixOver(result, n, n);
-}
-
-/** Σ x[at + i]·y[from + i]; two sums, so that one addition need not wait for the other. */
-function dot(x: Float64Array, at: number, y: Float64Array, from: number, length: number): number {
-  let even = 0;
-  let odd = 0;
-  let i = 0;
-  for (; i < length - 1; i += 2) {
-    even += x[at + i]! * y[from + i]!;
-    odd += x[at + i + 1]! * y[from + i + 1]!;
-  }
-  if (i < length) even += x[at + i]! * y[from + i]!;
-  return even + odd;
-}
-
-/** The runs of x at p and at q become c·p − s·q and s·p + c·q. */
-function rotate(x: Float64Array, p: number, q: number, length: number, c: number, s: number): void {
-  for (let i = 0; i < length; i++) {
-    const a = x[p + i]!;
-    const b = x[q + i]!;
-    x[p + i] = c * a - s * b;
-    x[q + i] = s * a + c * b;
-  }
-}
-
-// ---- the start: eigenvectors of AᵀA, by Householder's tridiagonal form ----
-
-/**
- * Orthonormal eigenvectors of a symmetric matrix, one a row, in no order. Follows G. Golub, C. Van Loan, "Matrix
- * Computations", 4th ed., 2013, section 8.3. However inaccurate, the rows are orthonormal: a start needs no more.
- *
- * @param g overwritten
- */
-function eigenvectors(g: Matrix): Matrix {
-  const { diagonal, offDiagonal, betas } = tridiagonalise(g.data, g.shape[0]!);
-  const vt = tridiagonalEigenvectors(diagonal, offDiagonal);
-  reflectRows(vt, g.data, betas);
-  return vt;
-}
-
-/** Turns G into G − vpᵀ − pvᵀ, that is (I − βvvᵀ)G(I − βvvᵀ). */
-type Reflection = { readonly v: Float64Array; readonly p: Float64Array };
-
-/**
- * T = QᵀGQ by reflections I − βvvᵀ, from the last row up. Only the lower triangle of G is used; the vector of the k-th
- * reflection is left in row k, before the diagonal. offDiagonal[i] is T's entry (i, i + 1).
- */
-function tridiagonalise(g: Float64Array, n: number) {
-  const [diagonal, offDiagonal, betas] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
-  let last: Reflection = { v: new Float64Array(n), p: new Float64Array(n) };
-  let next: Reflection = { v: new Float64Array(n), p: new Float64Array(n) };
-  for (let k = n - 1; k >= 0; k--) {
-    const [at, end] = [k * n, k * n + k];
-    for (let j = 0; j <= k; j++) g[at + j] = g[at + j]! - (last.v[k]! * last.p[j]! + last.p[k]! * last.v[j]!);
-    diagonal[k] = g[end]!;
-    if (k === 0) break;
-    const entry = g[end - 1]!;
-    const rest = dot(g, at, g, at, k - 1);
-    offDiagonal[k - 1] = entry;
-    if (rest > NEGLIGIBLE ** 2) {
-      const length = Math.sqrt(entry * entry + rest) * (entry > 0 ? -1 : 1); // this sign: the next lines cancel nothing
-      offDiagonal[k - 1] = length;
-      g[end - 1] = entry - length;
-      betas[k] = 1 / (length * length - entry * length);
-    }
-    const { v, p } = next;
-    v.set(g.subarray(at, end));
-    p.fill(0);
-    for (let r = k - 2; r >= 0; r -= 2) reflectTwoRows(g, r, last, next);
-    if (k % 2 === 1) {
-      g[0] = g[0]! - 2 * last.v[0]! * last.p[0]!;
-      p[0] = p[0]! + g[0]! * v[0]!;
-    }
-    for (let j = 0; j < k; j++) p[j] = p[j]! * betas[k]!;
-    const half = (betas[k]! * dot(p, 0, v, 0, k)) / 2;
-    for (let j = 0; j < k; j++) p[j] = p[j]! - half * v[j]!; // p = βGv − (β²vᵀGv/2)v
-    [last, next] = [next, last];
-  }
-  return { diagonal, offDiagonal, betas };
-}
-
-/** One pass over rows r and r + 1 of the lower triangle: the last reflection, then what they give to the Gv of the next. */
-function reflectTwoRows(g: Float64Array, r: number, { v: u, p: w }: Reflection, { v, p }: Reflection): void {
-  const [at, below] = [r * v.length, (r + 1) * v.length];
-  const [u0, u1, w0, w1, v0, v1] = [u[r]!, u[r + 1]!, w[r]!, w[r + 1]!, v[r]!, v[r + 1]!];
-  let [sum0, sum1] = [0, 0];
-  for (let j = 0; j <= r; j++) {
-    const x = g[at + j]! - (u0 * w[j]! + w0 * u[j]!);
-    const y = g[below + j]! - (u1 * w[j]! + w1 * u[j]!);
-    g[at + j] = x;
-    g[below + j] = y;
-    sum0 += x * v[j]!;
-    sum1 += y * v[j]!;
-    p[j] = p[j]! + (x * v0 + y * v1); // the mirror image of the two rows
-  }
-  g[below + r + 1] = g[below + r + 1]! - 2 * u1 * w1;
-  p[r] = p[r]! + sum0 - g[at + r]! * v0; // the diagonal is its own mirror image
-  p[r + 1] = p[r + 1]! + sum1 + g[below + r + 1]! * v1;
-}
-
-/** Orthonormal eigenvectors, one a row, of the tridiagonal matrix with d on and e beside the diagonal. */
-function tridiagonalEigenvectors(d: Float64Array, e: Float64Array): Matrix {
-  const n = d.length;
-  if (n > 32) {
-    const eigenvalues = d.slice();
-    implicitQl(eigenvalues, e.slice());
-    const z = identity(n);
-    for (let i = 0; i < n; i++) twistedVector(d, e, eigenvalues[i]!, z.data.subarray(i * n, i * n + n));
-    const defect = selfProducts(z); // ZZᵀ − I
-    for (let i = 0; i < n; i++) defect.data[i * n + i]! -= 1;
-    if (dot(defect.data, 0, defect.data, 0, n * n) < 1e-16) {
-      const change = matmul(defect, z).data; // a step of Newton and Schulz squares a defect of 1e-8 to 1e-16
-      for (let i = 0; i < n * n; i++) z.data[i]! -= change[i]! / 2;
-      return z;
-    }
-  }
-  const basis = identity(n); // few, or too close to each other: QL's own rotations are orthonormal in any case
-  implicitQl(d, e, basis.data);
-  return basis;
-}
-
-/**
- * The eigenvector z of one eigenvalue: T − λI is eliminated from both ends, to the row where the pivots of the two agree
- * best; from there (T − λI)z = 0 is solved. Follows K. V. Fernando, "On computing an eigenvector of a
- * tridiagonal matrix. Part I: Basic results", SIAM Journal on Matrix Analysis and Applications 18(4), 1997.
- */
-function twistedVector(d: Float64Array, e: Float64Array, lambda: number, z: Float64Array): void {
-  const last = d.length - 1;
-  const up = new Float64Array(last + 1);
-  z[0] = d[0]! - lambda || NEGLIGIBLE;
-  up[last] = d[last]! - lambda || NEGLIGIBLE;
-  for (let i = 1, j = last - 1; i <= last; i++, j--) {
-    z[i] = d[i]! - lambda - (e[i - 1]! / z[i - 1]!) * e[i - 1]! || NEGLIGIBLE;
-    up[j] = d[j]! - lambda - (e[j]! / up[j + 1]!) * e[j]! || NEGLIGIBLE;
-  }
-  let [twist, least] = [0, Infinity];
-  for (let i = 0; i <= last; i++) {
-    const residual = Math.abs(z[i]! + up[i]! - (d[i]! - lambda));
-    if (residual < least) [twist, least] = [i, residual];
-  }
-  z[twist] = 1;
-  for (let i = twist - 1; i >= 0; i--) z[i] = (-e[i]! / z[i]!) * z[i + 1]!;
-  for (let i = twist + 1; i <= last; i++) z[i] = (-e[i - 1]! / up[i]!) * z[i - 1]!;
-  const length = Math.sqrt(dot(z, 0, z, 0, last + 1));
-  for (let i = 0; i <= last; i++) z[i] = z[i]! / length;
-}
-
-/** Diagonalises the tridiagonal matrix (d, e) by implicitly shifted QL sweeps; the rotations go into the rows of `basis`. */
-function implicitQl(d: Float64Array, e: Float64Array, basis?: Float64Array): void {
-  const n = d.length;
-  for (let l = 0; l < n; l++) {
-    for (let iteration = 0; iteration < 30; iteration++) {
-      let m = l; // the block l … m does not fall apart
-      while (m < n - 1 && Math.abs(e[m]!) > Number.EPSILON * (Math.abs(d[m]!) + Math.abs(d[m + 1]!))) m++;
-      if (m === l) break;
-      const ratio = (d[l + 1]! - d[l]!) / (2 * e[l]!);
-      const root = Math.sqrt(ratio * ratio + 1);
-      let g = d[m]! - d[l]! + e[l]! / (ratio + (ratio < 0 ? -root : root)); // d[m] − Wilkinson's shift
-      let [s, c, p] = [1, 1, 0];
-      let i = m - 1;
-      for (; i >= l; i--) {
-        const f = s * e[i]!;
-        const b = c * e[i]!;
-        const length = Math.sqrt(f * f + g * g);
-        e[i + 1] = length;
-        if (length < NEGLIGIBLE) break; // its square has underflowed: c and s would not be a rotation
-        s = f / length;
-        c = g / length;
-        g = d[i + 1]! - p;
-        const r = (d[i]! - g) * s + 2 * c * b;
-        p = s * r;
-        d[i + 1] = g + p;
-        g = c * r - b;
-        if (basis) rotate(basis, i * n, (i + 1) * n, n, c, s);
-      }
-      if (i >= l) d[i + 1] = d[i + 1]! - p;
-      else [d[l], e[l]] = [d[l]! - p, g];
-      e[m] = 0;
-    }
-  }
-}
-
-/**
- * Every row of x times the reflections 1, 2, …, n − 1 of `tridiagonalise`. A block of them is I − YᵀTY, with the vectors in
- * the rows of Y and an upper triangular T: so nearly all is `matmul`. Follows R. Schreiber, C. Van Loan, "A storage-efficient
- * WY representation for products of Householder transformations", SIAM J. Sci. Stat. Comput. 10(1), 1989.
- */
-function reflectRows(x: Matrix, vectors: Float64Array, betas: Float64Array): void {
-  const n = betas.length;
-  for (let from = 1; from < n; from += 32) {
-    const count = Math.min(32, n - from);
-    const width = from + count - 1;
-    const y = matrixOver(new Float64Array(count * width), count, width);
-    const t = matrixOver(new Float64Array(count * count), count, count);
-    for (let j = 0; j < count; j++) {
-      const k = from + j;
-      y.data.set(vectors.subarray(k * n, k * n + k), j * width);
-      t.data[j * count + j] = betas[k]!;
-    }
-    const products = selfProducts(y).data;
-    for (let j = 1; j < count; j++) {
-      for (let i = 0; i < j; i++) {
-        const sum = dot(t.data, i * count + i, products, j * count + i, j - i);
-        t.data[i * count + j] = -betas[from + j]! * sum;
-      }
-    }
-    const change = matmul(matmul(x.hi(n, width), transpose(y)), matmul(t, y)).data;
-    for (let i = 0, at = 0; i < n; i++) {
-      for (let j = i * n; j < i * n + width; j++, at++) x.data[j] = x.data[j]! - change[at]!;
-    }
-  }
-}
