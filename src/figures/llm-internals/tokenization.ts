@@ -165,7 +165,7 @@ export const compressionFigure = figure(
       field: "text",
       type: "nominal" as const,
       scale: { domain: Object.keys(texts), range: [BLUE, GREEN, VERMILION, "#CC79A7"] },
-      legend: { title: null, orient: "bottom" as const, columns: 4 },
+      legend: { title: null, orient: "bottom" as const, columns: 4, labelLimit: 0 },
     };
     const x = {
       field: "size",
@@ -176,7 +176,7 @@ export const compressionFigure = figure(
     const y = {
       field: "bytesPerToken",
       type: "quantitative" as const,
-      scale: { domain: [0.9, 3.6], nice: false },
+      scale: { domain: [0.9, 4.8], nice: false },
       axis: { title: "bytes per token" },
     };
     return {
