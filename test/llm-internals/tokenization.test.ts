@@ -393,6 +393,13 @@ describe("encoding", () => {
     expect([...tokenizer.encode("xyzz")]).toEqual([..."xyzz"].map((c) => 255 - c.charCodeAt(0)));
   });
 
+  test("a lone surrogate is U+FFFD also where that is a token that merges do not reach", () => {
+    const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+    const tokenizer = new BpeTokenizer({ ranks: [...bytes, utf8.encode("\uFFFD")] });
+    expect([...tokenizer.encode("\uFFFD")]).toEqual([256]);
+    expect([...tokenizer.encode("\uD800")]).toEqual([256]);
+  });
+
   test("offsets are bytes; tokens there spell the text", () => {
     for (const text of ["", "naïve 👍🏽 text", "日本語", "a<|endoftext|>b"]) {
       const { ids, offsets } = cl100k.encodeWithOffsets(text, { allowedSpecial: "all" });
@@ -575,6 +582,7 @@ describe("other ways to cut", () => {
         expect(left).toBe("");
       }),
     );
+    expect([...minimalTokenization("aab", tokens)]).toEqual([7, 1]); // not a, ab
     for (const cut of [minimalTokenization, longestMatchTokenization]) {
       expect(() => cut("ax", tokens)).toThrow(new RangeError(`${cut.name}: ranks must spell the text, got a gap`));
     }

@@ -375,7 +375,7 @@ function mergeIn(word: readonly number[], left: number, right: number, id: numbe
  *
  * @param text one piece: it is not split first
  * @param ranks bytes of each token, all single bytes among them
- * @returns ids, of several shortest ones that whose tokens, from the end, are shortest
+ * @returns ids; of several shortest spellings, the one whose tokens are shorter towards the end
  * @throws RangeError if ranks lacks a byte of the text
  * @example
  * minimalTokenization("aab", ["a", "b", "aa", "ab"].map((token) => new TextEncoder().encode(token))) // [2, 1]
