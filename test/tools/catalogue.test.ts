@@ -13,7 +13,10 @@ test("the order of reading puts every concept after those of its category that i
 });
 
 test("demoImports names the demos that a demo imports", () => {
-  expect(demoImports("linear-algebra/svd-and-pca")).toEqual(["linear-algebra/matrices-as-linear-maps"]);
+  expect(demoImports("linear-algebra/svd-and-pca")).toEqual([
+    "linear-algebra/eigenvalues-and-the-spectral-theorem",
+    "linear-algebra/matrices-as-linear-maps",
+  ]);
   expect(demoImports("linear-algebra/matrices-as-linear-maps")).toEqual([]);
 });
 
