@@ -12,7 +12,7 @@ import {
 } from "../demos/computer-vision/im2col.js";
 import { type Floats, record, Tensor, tensor, text } from "../demos/deep-learning-foundations/backpropagation.js";
 import { multiplyBatch, sizeOf, zeros } from "./kernels.js";
-import { concat, gather, mul, OPS, reshape, scatterAdd, split } from "./ops.js";
+import { concat, gather, mul, OPS, reshape, sameType, scatterAdd, split } from "./ops.js";
 
 /** How the windows of a convolution are placed, and into how many groups the channels are cut. */
 export interface ConvOptions extends Omit<WindowOptions, "kernel"> {
@@ -36,6 +36,7 @@ export function conv2d(x: Tensor, w: Tensor, { groups = 1, ...options }: ConvOpt
         `got ${text(x.shape)} and ${text(w.shape)} with groups ${groups}`,
     );
   }
+  sameType("conv2d", [x, w]);
   if (groups > 1) {
     const [xs, ws] = [split(x, groups), split(w, groups)];
     return concat(
@@ -60,6 +61,7 @@ export function convTranspose2d(
   w: Tensor,
   { size, ...options }: Omit<ConvOptions, "groups"> & { readonly size?: readonly [height: number, width: number] } = {},
 ): Tensor {
+  sameType("convTranspose2d", [y, w]);
   const { stride = 1, padding = 0, dilation = 1 } = options;
   if (padding === "same" && !size) throw new RangeError("convTranspose2d: padding 'same' needs a size, got none");
   const border = padding === "same" ? 0 : 2 * padding;

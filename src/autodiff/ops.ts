@@ -128,12 +128,15 @@ export const logSigmoid = (x: Tensor) => neg(softplus(neg(x)));
 export const silu = (x: Tensor) => mul(x, sigmoid(x));
 /** x where x > 0, otherwise slope·x; the derivative at 0 is slope */
 export const leakyRelu = (x: Tensor, slope = 0.01) => where(constant(x, LOOPS1.step), x, mul(x, slope));
-/** x where x > 0, otherwise α(eˣ − 1) */
-export const elu = (x: Tensor, alpha = 1) => where(constant(x, LOOPS1.step), x, mul(expm1(minimum(x, 0)), alpha));
+/** x where x > 0, otherwise α(eˣ − 1); the derivative at 0 is α */
+export const elu = (x: Tensor, alpha = 1) => {
+  const positive = constant(x, LOOPS1.step);
+  return where(positive, x, mul(expm1(where(positive, 0, x)), alpha));
+};
 /** xᶜ for a constant c */
 export function pow(x: Tensor, c: number): Tensor {
   const y = filledBy(x, x.shape, (data) => LOOPS2.pow(x.data, zeros(x.data, 1).fill(c), data));
-  return record("pow", [x], y, (g) => [mul(g, mul(pow(x, c - 1), c))]);
+  return record("pow", [x], y, (g) => [c === 0 ? mul(g, 0) : mul(g, mul(pow(x, c - 1), c))]); // 0·0⁻¹ would be NaN
 }
 OPS.set("pow", { apply: (x) => pow(x!, 2.5), shapes: [[3, 4]], domain: [0.5, 2] });
 /** x forced into [min, max]; the derivative is 1 inside and on the bounds, 0 outside */
@@ -196,7 +199,8 @@ function operands(name: string, a: Tensor | number, b: Tensor | number): readonl
   return [x, y];
 }
 
-function sameType(name: string, inputs: readonly Tensor[]): void {
+/** @throws TypeError naming the operation if the operands are not of one type */
+export function sameType(name: string, inputs: readonly Tensor[]): void {
   for (const x of inputs) {
     if (x.dtype === inputs[0]!.dtype) continue;
     const [first, other] = [inputs[0]!, x].map((t) => `${text(t.shape)} ${t.dtype}`);
@@ -339,6 +343,11 @@ OPS.set("slice", { apply: (x) => slice(x!, [1, -3], [undefined, -1]), shapes: [[
 
 /** x with zeros before and after each axis. */
 export function pad(x: Tensor, widths: readonly (readonly [before: number, after: number])[]): Tensor {
+  if (widths.length !== x.shape.length || !widths.flat().every((n) => Number.isInteger(n) && n >= 0)) {
+    throw new RangeError(
+      `pad: widths must be two integers at least 0 for each axis of ${text(x.shape)}, got [${widths}]`,
+    );
+  }
   const shape = x.shape.map((n, i) => widths[i]![0] + n + widths[i]![1]);
   const strides = stridesOf(shape);
   const offset = widths.reduce((sum, [before], i) => sum + before * strides[i]!, 0);
@@ -410,12 +419,12 @@ OPS.set("concat", {
   ],
 });
 
-/** Tensors of one shape along a new axis. */
-export const stack = (parts: readonly Tensor[], axis = 0) =>
-  concat(
-    parts.map((x) => reshape(x, [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)])),
-    axis,
-  );
+/** Tensors of one shape along a new axis, which is counted among the axes of the result. */
+export function stack(parts: readonly Tensor[], axis = 0): Tensor {
+  const at = axis < 0 ? axis + parts[0]!.shape.length + 1 : axis;
+  const apart = parts.map((x) => reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]));
+  return concat(apart, axis);
+}
 
 /** Equal pieces along an axis. */
 export function split(x: Tensor, pieces: number, axis = -1): Tensor[] {

@@ -144,6 +144,12 @@ claim("differences-have-a-best-step", () => {
   // slopes 2 and 1 on logarithmic axes, where truncation rules
   expect(Math.log10(central(1e-2) / central(1e-3))).toBeCloseTo(2, 1);
   expect(Math.log10(forward(1e-3) / forward(1e-4))).toBeCloseTo(1, 1);
+  // the best steps, of ten in each power of ten, lie within a power of ten of ε^(1/3) and ε^(1/2)
+  const grid = Array.from({ length: 131 }, (_, i) => 10 ** (-14 + i / 10));
+  const best = (error: (h: number) => number) => grid.reduce((a, b) => (error(b) < error(a) ? b : a));
+  expect(Math.abs(Math.log10(best(central) / Number.EPSILON ** (1 / 3)))).toBeLessThan(1);
+  expect(Math.abs(Math.log10(best(forward) / Number.EPSILON ** (1 / 2)))).toBeLessThan(1);
+  expect(Math.abs(Math.log10(central(best(central)) / 1e-11))).toBeLessThan(0.5); // of the order of 1e-11
   // then rounding: far smaller steps are worse again
   expect(central(1e-9)).toBeGreaterThan(10 * central(6e-6));
   expect(forward(1e-13)).toBeGreaterThan(10 * forward(1.5e-8));
@@ -363,15 +369,31 @@ claim("kinks-have-conventions", () => {
 });
 
 describe("kinks in TensorFlow.js", () => {
-  withTensorFlow("|x| has slope -1 at 0 or 0, and each of equal maxima gets the whole adjoint", (tf) => {
-    const ties = tf.grad((x) => tf.max(x))(tf.tensor1d([2, 2, 1]));
-    expect([...ties.dataSync()]).toEqual([1, 1, 0]);
-    expect([
-      ...tf
-        .grad((x) => tf.clipByValue(x, 0, 1))(tf.tensor1d([1]))
-        .dataSync(),
-    ]).toEqual([1]);
-  });
+  withTensorFlow(
+    "|x| has slope -1 at 0, each of equal maxima gets the whole adjoint, the first of two equal operands too",
+    (tf) => {
+      const at0 = tf.tensor1d([0]);
+      expect([
+        ...tf
+          .grad((x) => tf.relu(x))(at0)
+          .dataSync(),
+      ]).toEqual([0]);
+      expect([
+        ...tf
+          .grad((x) => tf.abs(x))(at0)
+          .dataSync(),
+      ]).toEqual([-1]);
+      const pair = tf.grads((a, b) => tf.maximum(a, b))([tf.tensor1d([2]), tf.tensor1d([2])]);
+      expect(pair.map((g) => [...g.dataSync()])).toEqual([[1], [0]]);
+      const ties = tf.grad((x) => tf.max(x))(tf.tensor1d([2, 2, 1]));
+      expect([...ties.dataSync()]).toEqual([1, 1, 0]);
+      expect([
+        ...tf
+          .grad((x) => tf.clipByValue(x, 0, 1))(tf.tensor1d([1]))
+          .dataSync(),
+      ]).toEqual([1]);
+    },
+  );
 });
 
 claim("a-network-learns-digits", () => {
@@ -445,6 +467,73 @@ describe("valueAndGrad", () => {
     expect(leaves(step.value.grads).map(({ data }) => data)).toEqual(leaves(direct.grads).map(({ data }) => data));
   });
 
+  test("of random programs, whose values are consumed any number of times: forward differentiation, which shares no code", () => {
+    // Each step applies an operation to two earlier values; the tangents with respect to the inputs are carried along.
+    const steps = fc.array(fc.tuple(fc.constantFrom("add", "sub", "mul", "neg", "reshape"), fc.nat(99), fc.nat(99)), {
+      minLength: 1,
+      maxLength: 14,
+    });
+    fc.assert(
+      fc.property(steps, (program) => {
+        const inputs = [0.7, -1.1, 0.4];
+        const f = (xs: readonly Tensor[]) => {
+          const values = [...xs];
+          for (const [op, i, j] of program) {
+            const [a, b] = [values[i % values.length]!, values[j % values.length]!];
+            if (op === "neg") values.push(ops.neg(a));
+            else if (op === "reshape") values.push(ops.reshape(a, [1]));
+            else values.push({ add, sub, mul }[op as "add" | "sub" | "mul"](a, b));
+          }
+          return values.slice(-3).reduce((a, b) => add(a, b));
+        };
+        const values = inputs.map((value, k) => ({ value, tangent: inputs.map((_, i) => Number(i === k)) }));
+        for (const [op, i, j] of program) {
+          const [a, b] = [values[i % values.length]!, values[j % values.length]!];
+          const along = (da: number, db: number) => a.tangent.map((t, k) => da * t + db * b.tangent[k]!);
+          if (op === "add") values.push({ value: a.value + b.value, tangent: along(1, 1) });
+          else if (op === "sub") values.push({ value: a.value - b.value, tangent: along(1, -1) });
+          else if (op === "mul") values.push({ value: a.value * b.value, tangent: along(b.value, a.value) });
+          else if (op === "neg") values.push({ value: -a.value, tangent: along(-1, 0) });
+          else values.push({ value: a.value, tangent: along(1, 0) });
+        }
+        const expected = inputs.map((_, k) => values.slice(-3).reduce((total, { tangent }) => total + tangent[k]!, 0));
+        const grads = grad(f)(inputs.map((x) => tensor(Float64Array.of(x)))).map((g) => g.item());
+        // Some tens of roundings of numbers that partly cancel.
+        grads.forEach((g, k) => {
+          expect(Math.abs(g - expected[k]!)).toBeLessThan(1e-9 * Math.max(1, ...expected.map(Math.abs)));
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("an adjoint that two inputs receive is not changed by what one of them receives later", () => {
+    // z = x + y is consumed twice, so that its adjoint is a sum; x has a further consumer, which the sweep meets after z.
+    const f = ({ x, y }: Named) => {
+      const w = exp(x!);
+      const z = add(x!, y!);
+      return add(mul(z, z), w);
+    };
+    const { x, y } = grad(f)({ x: scalar(1), y: scalar(2) });
+    expect([x!.item(), y!.item()]).toEqual([6 + Math.E, 6]);
+  });
+
+  test("each gradient has an array of its own, so that one can be clipped without the others", () => {
+    const { a, b } = grad((p: Named) => sum(add(p.a!, p.b!)))({ a: normals(1, 3), b: normals(2, 3) });
+    expect(a!.data).toEqual(b!.data);
+    expect(a!.data).not.toBe(b!.data);
+    const u = normals(3, 2);
+    const { pullback } = vjp((p: Named) => p.x!, { x: normals(4, 2) });
+    expect(pullback(u, true).x!.data).toEqual(u.data);
+    expect(pullback(u).x!.data).not.toBe(u.data);
+    // and derivatives of such gradients still come through
+    const slopes = grad((p: Named) => {
+      const g = grad((q: Named) => square(add(q.a!, q.b!)))(p);
+      return mul(g.a!, square(g.b!)); // (2(a + b))³
+    })({ a: scalar(1), b: scalar(0.5) });
+    expect([slopes.a!.item(), slopes.b!.item()]).toEqual([54, 54]);
+  });
+
   test("inputs are unchanged, results are constants, and nothing is recorded afterwards", () => {
     const x = normals(1, 3);
     const before = x.data.slice();
@@ -496,7 +585,45 @@ describe("vjp", () => {
   test("the cotangent must fit", () => {
     const { pullback } = vjp((p: Named) => square(p.x!), { x: normals(1, 2, 3) });
     expect(() => pullback(normals(1, 3, 2))).toThrow(
-      new TypeError("pullback: the cotangent must have the value's shape 2×3 float64, got 3×2 float64"),
+      new TypeError("pullback: the cotangent must be 2×3 float64, got 3×2 float64"),
+    );
+  });
+});
+
+describe("jvp and hvp", () => {
+  test("the tangent must fit", () => {
+    expect(() => jvp((p: Named) => square(p.x!), { x: normals(1, 2, 3) }, { x: normals(1, 3, 2) })).toThrow(
+      new TypeError("jvp: the tangent must be 2×3 float64, got 3×2 float64"),
+    );
+    expect(() => hvp((p: Named) => sum(square(p.x!)), { x: normals(1, 2) }, { x: tensor([1, 2]) })).toThrow(
+      new TypeError("pullback: the cotangent must be 2 float64, got 2 float32"),
+    );
+  });
+
+  test("work under noGrad too, as constants", () => {
+    const f = (p: Named) => mul(square(p.x!), p.x!);
+    const at = { x: scalar(2) };
+    expect(noGrad(() => jvp(f, at, { x: scalar(1) })).tangent.item()).toBe(12);
+    expect(noGrad(() => hvp(f, at, { x: scalar(1) })).x!.item()).toBe(12);
+    const outer = (inner: (p: Named) => Tensor) =>
+      grad((p: Named) =>
+        mul(
+          p.x!,
+          noGrad(() => inner(p)),
+        ),
+      )(at).x!.item();
+    expect(outer((p) => jvp(f, p, { x: scalar(1) }).tangent)).toBe(12);
+    expect(outer((p) => jvp(f, p, { x: scalar(1) }).value)).toBe(8);
+    expect(outer((p) => grad(f)(p).x!)).toBe(12);
+    expect(outer((p) => valueAndGrad(f)(p).value)).toBe(8);
+    expect(outer((p) => vjp(f, p).value)).toBe(8);
+  });
+
+  test("a function that does not depend on its input: zeros", () => {
+    const constant = () => normals(1, 3);
+    expect(jvp(constant, { x: scalar(2) }, { x: scalar(1) }).tangent.data).toEqual(new Float64Array(3));
+    expect(hvp((p: Named) => sum(p.x!), { x: normals(1, 2) }, { x: normals(2, 2) }).x!.data).toEqual(
+      new Float64Array(2),
     );
   });
 });
@@ -526,6 +653,62 @@ describe("constants", () => {
     const x = normals(2, 4);
     const [plain, again] = [block, recomputed].map((f) => grad((p: Named) => sum(square(f(p.x!))))({ x }).x!.data);
     expect(again).toEqual(plain);
+  });
+});
+
+describe("customVjp", () => {
+  test("its output may be used by its rule and differentiated again", () => {
+    const e = customVjp(
+      (x) => tensor(x.data.map(Math.exp), x.shape),
+      (g, _, y) => [mul(g, y)],
+    );
+    const x = tensor(Float64Array.of(0.5, -1));
+    const v = tensor(Float64Array.of(1, 10));
+    const product = hvp((p: Named) => sum(e(p.x!)), { x }, { x: v }).x!;
+    expect([...product.data]).toEqual([Math.exp(0.5), 10 * Math.exp(-1)]);
+  });
+
+  test("a rule whose adjoint does not fit the input is named", () => {
+    const f = customVjp(square, () => [tensor(Float64Array.of(1, 2))], "mine");
+    expect(() => grad((p: Named) => sum(f(p.x!)))({ x: normals(1, 3) })).toThrow(
+      new TypeError("mine: the adjoint of input 0 must be 3 float64, got 2 float64"),
+    );
+  });
+});
+
+describe("gradCheck", () => {
+  test("directions of a large input, axes of a small one; the worst is named", () => {
+    const wrong = customVjp(
+      (x) => square(x),
+      (g, [x]) => [mul(g, mul(x!, tensor(Float64Array.of(2, 2, 5), [3])))],
+    );
+    const f = (p: Named) => add(sum(square(p.a!)), sum(wrong(p.b!)));
+    const inputs = { a: normals(1, 40), b: tensor(Float64Array.of(1, 2, 3)) };
+    const { maxRelError, worst } = gradCheck(f, inputs);
+    expect([worst.input, worst.index, worst.analytic]).toEqual([1, 2, 15]);
+    expect(worst.numeric).toBeCloseTo(6, 8);
+    expect(maxRelError).toBeCloseTo(9 / 15, 8);
+    expect(gradCheck(f, inputs, { directions: 2 }).worst.input).toBe(1);
+    expect(gradCheck((p: Named) => sum(square(p.a!)), { a: inputs.a }).maxRelError).toBeLessThan(1e-8);
+  });
+
+  test("NaN is the worst there is, wherever it stands", () => {
+    const f = (p: Named) => sum(ops.sqrt(p.x!)); // to the left of 0 the root is NaN
+    for (const at of [
+      [0, 1, 2],
+      [1, 0, 2],
+      [1, 2, 0],
+    ]) {
+      const { maxRelError, worst } = gradCheck(f, { x: tensor(Float64Array.from(at)) });
+      expect(maxRelError).toBeNaN();
+      expect(worst.index).toBe(at.indexOf(0));
+    }
+  });
+
+  test("the step and the number of directions must make sense", () => {
+    const f = (p: Named) => sum(p.x!);
+    expect(() => gradCheck(f, { x: normals(1, 2) }, { h: 0 })).toThrow(RangeError);
+    expect(() => gradCheck(f, { x: normals(1, 2) }, { directions: 0 })).toThrow(RangeError);
   });
 });
 
@@ -633,5 +816,12 @@ describe("tensors", () => {
     const { nodes, peakSavedElements } = counts(() => grad((p: Named) => sum(square(p.x!)))({ x: normals(1, 2, 3) }));
     expect([nodes, peakSavedElements]).toEqual([3, 13]); // input 6, square 6, sum 1
     expect(counts(() => square(normals(1, 5))).nodes).toBe(0);
+    const product = () => matmul(normals(1, 2, 3), normals(2, 3, 4));
+    let inner = 0;
+    const outer = counts(() => {
+      product();
+      inner = counts(product).multiplyAdds;
+    });
+    expect([inner, outer.multiplyAdds]).toEqual([24, 48]); // what is counted inside is counted outside too
   });
 });

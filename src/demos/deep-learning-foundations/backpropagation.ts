@@ -162,7 +162,7 @@ export function* backwardSteps<T extends Tree>(
     }
     const seed = new Tensor({ data: filled(output.data, 1, 1), version: 0 }, output.shape);
     const adjoints = yield* sweepSteps(tape, [output], [seed], tape.level === 0);
-    return { value: escaping(tape, output), grads: gradients(inputs, watched, adjoints) };
+    return { value: escaping(tape, output), grads: gradients(inputs, watched, adjoints, [seed]) };
   } finally {
     free(tape);
   }
@@ -198,14 +198,12 @@ export function vjp<T extends Tree, Y extends Tree>(f: (inputs: T) => Y, inputs:
       }
       const us = leaves(cotangent);
       outputs.forEach((y, i) => {
-        if (us[i] && sameShape(us[i].shape, y.shape) && us[i].dtype === y.dtype) return;
-        const [expected, got] = [y, us[i]].map((t) => (t ? `${text(t.shape)} ${t.dtype}` : "nothing"));
-        throw new TypeError(`pullback: the cotangent must have the value's shape ${expected}, got ${got}`);
+        checkLike("pullback", "the cotangent", us[i], y);
       });
       const drop = !keep && tape.level === 0;
       const adjoints = toEnd(sweepSteps(tape, outputs, us, drop));
       if (drop) free(tape);
-      return gradients(inputs, watched, adjoints);
+      return gradients(inputs, watched, adjoints, us);
     },
   };
 }
@@ -215,17 +213,26 @@ export function vjp<T extends Tree, Y extends Tree>(f: (inputs: T) => Y, inputs:
  * two reverse sweeps, whatever the number of outputs.
  *
  * @param v tangent in the arrangement and shapes of the inputs
+ * @throws TypeError if v does not fit the inputs
  */
 export function jvp<T extends Tree>(f: (inputs: T) => Tensor, inputs: T, v: T): { value: Tensor; tangent: Tensor } {
+  const vs = leaves(v);
+  leaves(inputs).forEach((x, i) => {
+    checkLike("jvp", "the tangent", vs[i], x);
+  });
   const tape = open();
+  const before = paused;
+  paused = false; // the first sweep must be recorded
   try {
     const { value, pullback } = vjp(f, inputs);
     const u = watch(tape, new Tensor({ data: filled(value.data, value.size, 0), version: 0 }, value.shape));
     const rows = pullback(u, true);
     close(tape);
-    const adjoints = toEnd(sweepSteps(tape, leaves(rows), leaves(v), tape.level === 0));
+    paused = before;
+    const adjoints = toEnd(sweepSteps(tape, leaves(rows), vs, tape.level === 0));
     return { value: escaping(tape, value), tangent: adjoints.get(u.node!) ?? zerosLike(value) };
   } finally {
+    paused = before;
     free(tape);
   }
 }
@@ -273,8 +280,15 @@ export function customVjp(
   name = "customVjp",
 ): (...inputs: Tensor[]) => Tensor {
   return (...inputs) => {
-    const output = stopGradient(noGrad(() => forward(...inputs)));
-    return record(name, inputs, output, (adjoint) => backward(adjoint, inputs, output));
+    const y: Tensor = record(name, inputs, stopGradient(noGrad(() => forward(...inputs))), (adjoint) => {
+      const adjoints = backward(adjoint, inputs, y);
+      inputs.forEach((x, i) => {
+        const given = adjoints[i];
+        if (given) checkLike(name, `the adjoint of input ${i}`, given, x);
+      });
+      return adjoints;
+    });
+    return y;
   };
 }
 
@@ -290,13 +304,17 @@ export interface Counts {
 
 /** Runs a function and counts its work, gradients included. */
 export function counts(f: () => unknown): Counts {
-  const before = { ...work };
-  Object.assign(work, { multiplyAdds: 0, nodes: 0, saved: 0, peak: 0 });
+  const start = { ...work };
+  work.peak = work.saved;
   try {
     f();
-    return { multiplyAdds: work.multiplyAdds, nodes: work.nodes, peakSavedElements: work.peak };
+    return {
+      multiplyAdds: work.multiplyAdds - start.multiplyAdds,
+      nodes: work.nodes - start.nodes,
+      peakSavedElements: work.peak - start.saved,
+    };
   } finally {
-    Object.assign(work, before);
+    work.peak = Math.max(work.peak, start.peak);
   }
 }
 
@@ -325,7 +343,7 @@ export interface GradCheckOptions {
 
 /**
  * Compares the gradient with central differences (f(x + hv) − f(x − hv)) / 2h: along every axis of a small input, along
- * random directions of a large one.
+ * random directions of a large one. It ends at the first NaN.
  *
  * @param f scalar function of the inputs, which must be float64
  * @throws TypeError if an input is float32, whose differences would show nothing but rounding
@@ -361,8 +379,10 @@ export function gradCheck<T extends Tree>(
     for (let index = 0; index < (axes ? x.size : directions); index++) {
       const v = axes ? new Float64Array(x.size).fill(1, index, index + 1) : Float64Array.from(x.data, normal);
       const numeric = (valueAt(input, v, h) - valueAt(input, v, -h)) / (2 * h);
-      const analytic = v.reduce((sum, vj, j) => sum + vj * grads[input]!.data[j]!, 0);
+      const { data } = grads[input]!;
+      const analytic = axes ? data[index]! : v.reduce((sum, vj, j) => sum + vj * data[j]!, 0); // 0·∞ would be NaN
       const error = Math.abs(analytic - numeric) / Math.max(1, Math.abs(analytic), Math.abs(numeric));
+      if (Number.isNaN(found.maxRelError)) return found; // nothing is worse
       if (!(error <= found.maxRelError)) found = { maxRelError: error, worst: { input, index, analytic, numeric } };
     }
   }
@@ -560,7 +580,7 @@ function watch(tape: Tape, x: Tensor): Tensor {
 
 /** A result as the caller gets it: tracked where an outer tape is still open, otherwise a constant. */
 function escaping(tape: Tape, y: Tensor): Tensor {
-  return tape.level > 0 ? y : stopGradient(y);
+  return tape.level > 0 && !paused ? y : stopGradient(y);
 }
 
 /**
@@ -578,7 +598,7 @@ function* sweepSteps(
   dropping: boolean,
 ): Generator<BackwardStep, Map<TapeNode, Tensor>> {
   const adjoints = new Map<TapeNode, Tensor>();
-  const sums = new Set<Tensor>(); // adjoints that only this sweep holds: further contributions are added in place
+  const sums = new Set<Tensor>(); // adjoints that nobody else holds: further contributions are added in place
   const within = (x: Tensor) => x.node !== undefined && x.node.tape.level >= tape.level;
   const give = (node: TapeNode, contribution: Tensor) => {
     const before = adjoints.get(node);
@@ -600,6 +620,7 @@ function* sweepSteps(
       if (dropping) drop(node);
       continue;
     }
+    sums.delete(adjoint); // from here on the rule may hand it to several inputs
     const { op, inputs, rule, output } = node;
     if (versionOf(inputs) + output!.storage.version !== node.version) {
       throw new TypeError(
@@ -619,11 +640,22 @@ function* sweepSteps(
   return adjoints;
 }
 
-function gradients<T extends Tree>(inputs: T, watched: readonly Tensor[], adjoints: Map<TapeNode, Tensor>): T {
+/** The adjoints of the inputs, each in an array of its own: a caller may clip one without changing another. */
+function gradients<T extends Tree>(
+  inputs: T,
+  watched: readonly Tensor[],
+  adjoints: Map<TapeNode, Tensor>,
+  cotangents: readonly Tensor[],
+): T {
   let next = 0;
+  const taken = new Set(cotangents.map(({ data }) => data));
   return mapTree(inputs, (x) => {
-    const adjoint = adjoints.get(watched[next++]!.node!);
-    return adjoint ?? zerosLike(x);
+    const adjoint = adjoints.get(watched[next++]!.node!) ?? zerosLike(x);
+    if (!taken.has(adjoint.data)) {
+      taken.add(adjoint.data);
+      return adjoint;
+    }
+    return new Tensor({ data: adjoint.data.slice(), version: 0 }, adjoint.shape, adjoint.node);
   });
 }
 
@@ -663,8 +695,10 @@ function versionOf(tensors: readonly Tensor[]): number {
   return sum;
 }
 
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
+/** Demands that x has the shape and the type of y. */
+function checkLike(op: string, what: string, x: Tensor | undefined, y: Tensor): void {
+  const [got, expected] = [x, y].map((t) => (t ? `${text(t.shape)} ${t.dtype}` : "nothing"));
+  if (got !== expected) throw new TypeError(`${op}: ${what} must be ${expected}, got ${got}`);
 }
 
 const filled = (like: Floats, length: number, value: number): Floats =>
