@@ -175,7 +175,7 @@ export interface PoolOptions {
   readonly padding?: number | "same";
 }
 
-/** The largest entry of each window and channel, the first of several equal ones; zeros of the padding do not compete. */
+/** The largest entry of each window and channel, the first of several equal ones, NaN where there is one; padding does not compete. */
 export function maxPool2d(x: Tensor, kernel: number, { stride = kernel, padding = 0 }: PoolOptions = {}): Tensor {
   const geometry = convGeometry(x.shape, { kernel, stride, padding });
   const { batch, channels, outHeight, outWidth } = geometry;
@@ -185,7 +185,7 @@ export function maxPool2d(x: Tensor, kernel: number, { stride = kernel, padding 
       let best = -1;
       for (const pixel of pixels) {
         const at = pixel * channels + c;
-        if (best < 0 || !(x.data[at]! <= x.data[best]!)) best = at;
+        if (best < 0 || x.data[at]! > x.data[best]! || Number.isNaN(x.data[at])) best = at;
       }
       largest[window * channels + c] = best;
     }

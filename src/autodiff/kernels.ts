@@ -141,7 +141,9 @@ export function maxMiddle(x: Floats, outer: number, middle: number, inner: numbe
   y.fill(-Infinity);
   for (let o = 0, at = 0; o < outer; o++) {
     for (let m = 0; m < middle; m++) {
-      for (let i = o * inner; i < (o + 1) * inner; i++, at++) if (!(x[at]! <= y[i]!)) y[i] = x[at]!;
+      for (let i = o * inner; i < (o + 1) * inner; i++, at++) {
+        if (x[at]! > y[i]! || Number.isNaN(x[at])) y[i] = x[at]!;
+      }
     }
   }
 }

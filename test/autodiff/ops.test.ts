@@ -382,6 +382,26 @@ describe("what no table can say", () => {
     }
   });
 
+  test("log-sum-exp and maximum of what is not finite", () => {
+    const rows = [
+      [-Infinity, -Infinity],
+      [-Infinity, 3],
+      [3, Infinity],
+      [Number.NaN, 3],
+      [3, Number.NaN],
+    ];
+    const x = tensor(Float64Array.from(rows.flat()), [5, 2]);
+    expect([...ops.logSumExp(x).data]).toEqual([-Infinity, 3, Infinity, Number.NaN, Number.NaN]);
+    expect([...ops.max(x, [1]).data]).toEqual([-Infinity, 3, Infinity, Number.NaN, Number.NaN]);
+    const pooled = convolution.maxPool2d(tensor(Float64Array.of(Number.NaN, 3, 2, 5), [1, 1, 4, 1]), 1, { stride: 1 });
+    expect([...pooled.data]).toEqual([Number.NaN, 3, 2, 5]);
+    const windows = tensor(Float64Array.of(Number.NaN, 3, 1, 2, 3, Number.NaN, 4, 5), [1, 2, 4, 1]);
+    expect([...convolution.maxPool2d(windows, 2).data]).toEqual([Number.NaN, 5]);
+    const first = grad((v: Tensor) => ops.sum(convolution.maxPool2d(v, 2)))(tensor([7, 7, 7, 7], [1, 2, 2, 1]));
+    expect([...first.data]).toEqual([1, 0, 0, 0]);
+    expect([...ops.softmax(x).data.slice(0, 4)]).toEqual([Number.NaN, Number.NaN, 0, 1]);
+  });
+
   test("where: what is not chosen may be NaN", () => {
     const f = (x: Tensor) => ops.where(tensor([1, 0], [2], "float64"), x, ops.log(ops.neg(ops.exp(x))));
     expect(f(tensor(Float64Array.of(2, 3))).data[0]).toBe(2);

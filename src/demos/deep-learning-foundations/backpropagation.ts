@@ -72,7 +72,7 @@ export interface TapeNode {
   /** sum of the versions of inputs and output when it was recorded */
   readonly version: number;
   readonly tape: Tape;
-  /** where it stands on the tape */
+  /** where it stands on the tape that is being swept */
   position: number;
 }
 
@@ -514,7 +514,7 @@ export function record(op: string, inputs: readonly Tensor[], output: Tensor, ru
 function push(tape: Tape, op: string, inputs: readonly Tensor[], output: Tensor, rule: Rule): Tensor {
   const { storage, shape } = output;
   const version = versionOf(inputs) + storage.version;
-  const node: TapeNode = { op, inputs, rule, shape, output: undefined, version, tape, position: tape.nodes.length };
+  const node: TapeNode = { op, inputs, rule, shape, output: undefined, version, tape, position: -1 };
   node.output = new Tensor(storage, shape, node);
   tape.nodes.push(node);
   work.nodes++;
@@ -535,7 +535,7 @@ function close(tape: Tape): void {
   if (stack.at(-1) !== tape) return; // closed already
   stack.pop();
   const below = stack.at(-1);
-  if (below) for (const node of tape.nodes) node.position = below.nodes.push(node) - 1;
+  if (below) for (const node of tape.nodes) below.nodes.push(node);
 }
 
 function free(tape: Tape): void {
@@ -613,6 +613,7 @@ function* sweepSteps(
   outputs.forEach((y, i) => {
     if (within(y)) give(y.node!, cotangents[i]!); // (1)
   });
+  for (const [index, node] of tape.nodes.entries()) node.position = index;
   for (let index = tape.nodes.length - 1; index >= 0; index--) {
     const node = tape.nodes[index]!;
     const adjoint = adjoints.get(node);

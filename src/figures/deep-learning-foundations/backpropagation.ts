@@ -98,8 +98,8 @@ export const sweepFigure = figure(
         ...a,
         x2: b.x,
         y2: b.y,
-        xm: a.x + 0.33 * (b.x - a.x),
-        ym: a.y + 0.33 * (b.y - a.y),
+        xm: a.x + 0.4 * (b.x - a.x),
+        ym: a.y + 0.4 * (b.y - a.y),
         text: reached ? short(contribution) : "",
         state: reached ? "carried" : "not reached",
       };
@@ -169,15 +169,16 @@ export const sweepFigure = figure(
           },
           encoding: { x: axis, y: vertical, text: { field, type: "nominal" as const } },
         })),
-        {
+        // The contributions, on a rim of white that keeps them apart from the edges.
+        ...[{ stroke: "white", strokeWidth: 4 }, { stroke: null }].map((rim) => ({
           data: { values: edgeRows },
-          mark: { type: "text" as const, dy: -9, fontSize: 11, color: VERMILION },
+          mark: { type: "text" as const, fontSize: 11, color: VERMILION, ...rim },
           encoding: {
             x: { ...axis, field: "xm" },
             y: { ...vertical, field: "ym" },
             text: { field: "text", type: "nominal" as const },
           },
-        },
+        })),
       ],
     };
   },
@@ -229,7 +230,7 @@ export const differencesFigure = figure(
           field: "error",
           type: "quantitative",
           scale: { type: "log", domain: [1e-17, 10] },
-          axis: { title: "relative error", format: ".0e", tickCount: 9 },
+          axis: { title: "relative error (0 drawn at 1e-17)", format: ".0e", tickCount: 9 },
         },
         color: {
           field: "by",
