@@ -6,16 +6,29 @@
  * Follows Ioffe, Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift",
  * 2015. https://arxiv.org/abs/1502.03167
  * Follows Ba, Kiros, Hinton, "Layer Normalization", 2016. https://arxiv.org/abs/1607.06450
+ * Follows Wu, He, "Group Normalization", 2018. https://arxiv.org/abs/1803.08494
  * Follows Zhang, Sennrich, "Root Mean Square Layer Normalization", 2019. https://arxiv.org/abs/1910.07467
  * But:
- * - Tables of rows: images come as rows of pixels by channels (N·H·W rows), or as one row for an example (C·H·W columns).
+ * - Channels are the last axis, and γ and β are one number for each; PyTorch's layer norm has one for each feature of an image.
  * - Statistics are computed in two passes, not by sums of squares, which cancel; none are shared between devices.
  */
+import type { NdArray } from "ndarray";
+import { accuracyOf, digitsData } from "../../autodiff/digits.js";
+import * as layers from "../../autodiff/layers.js";
+import { crossEntropy, gather, relu } from "../../autodiff/ops.js";
+import { batches, train } from "../../autodiff/train.js";
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
-import { type Matrix, matrixOver, rowMajor, transpose, zeros } from "../../lib/matrix.js";
+import { gemm } from "../../lib/gemm.js";
+import { contiguous, imagesOver } from "../../lib/images.js";
+import { type Matrix, matrixOver, rowMajor } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
+import { noGrad, type Tensor, tensor } from "../deep-learning-foundations/backpropagation.js";
+import { SGD } from "./sgd-with-momentum.js";
 
-/** Scale and shift, a number for each channel or feature; left out, 1 and 0. */
+/** Examples by channels, n×C, or images N×H×W×C: the last axis is the channel. */
+export type Batch = NdArray<Float64Array>;
+
+/** Scale and shift, a number for each channel; left out, 1 and 0. */
 export interface Affine {
   /** γ */
   readonly gamma?: ArrayLike<number>;
@@ -23,259 +36,241 @@ export interface Affine {
   readonly beta?: ArrayLike<number>;
 }
 
+/** Options of the norms that are the same in training and inference. */
+export interface NormOptions extends Affine {
+  /** ε ≥ 0, default 1e-5; with 0 what does not vary becomes β */
+  readonly eps?: number;
+}
+
 /** Options of `batchNorm`. */
-export interface BatchNormOptions extends Affine {
+export interface BatchNormOptions extends NormOptions {
   /** running mean of each channel, default 0 */
   readonly runningMean?: ArrayLike<number>;
   /** running variance of each channel, default 1 */
   readonly runningVar?: ArrayLike<number>;
   /** weight of the new batch in the running statistics, as in PyTorch, default 0.1; Keras' momentum is 1 minus it */
   readonly momentum?: number;
-  /** ε, default 1e-5 */
-  readonly eps?: number;
   /** true (default): this batch's statistics; false: the running ones */
   readonly training?: boolean;
   /** which variance the running one averages: 'unbiased' (÷(n − 1), default, PyTorch) or 'biased' (÷n, Keras) */
   readonly varianceForRunning?: "unbiased" | "biased";
 }
 
+/** A normalised batch, and what its backward pass needs. */
+export interface Normalized {
+  /** of the shape of x */
+  readonly y: Batch;
+  readonly cache: NormCache;
+}
+
 /** What `batchNorm` returns. */
-export interface BatchNorm {
-  /** n×C */
-  readonly y: Matrix;
+export interface BatchNorm extends Normalized {
   /** C, the statistics that were used; the variance is ÷n */
   readonly mean: Float64Array;
   readonly variance: Float64Array;
   /** C, for the next batch; unchanged if not training */
   readonly runningMean: Float64Array;
   readonly runningVar: Float64Array;
-  /** what `batchNormBackward` needs */
-  readonly cache: NormCache;
 }
 
 /** What a backward pass needs. */
 export interface NormCache {
-  /** standardised input, of the input's shape */
-  readonly xHat: Matrix;
+  /** standardised input, row-major */
+  readonly xHat: Float64Array;
+  readonly shape: readonly number[];
   /** 1/√(σ² + ε) of each group */
   readonly scale: Float64Array;
   readonly gamma: Float64Array;
-  /** whether the statistics depend on the input */
-  readonly differentiable: boolean;
+  /** which numbers share their statistics */
+  readonly groups: Groups;
+  /** what of the input was subtracted or divided by: mean and variance, the mean square, or nothing (inference) */
+  readonly statistics: "both" | "square" | "none";
 }
 
 /**
- * Batch normalisation of each column (1, 2).
+ * Groups of numbers, all of one size: group g starts at (g ÷ perBlock)·block + (g mod perBlock)·width and is `runs` pieces of
+ * `width` neighbours, `pitch` apart.
+ */
+export interface Groups {
+  readonly count: number;
+  readonly perBlock: number;
+  readonly block: number;
+  readonly runs: number;
+  readonly pitch: number;
+  readonly width: number;
+}
+
+/**
+ * Batch normalisation: each channel over the batch and all positions.
  *
- * @param x n×C: examples, or all pixels of all examples, by channels
- * @throws RangeError if a vector has another length than C, an option is out of range, or a channel has a single value in training
+ * @param x n×C or N×H×W×C, not changed
+ * @throws {TypeError} x is of another rank, or not of float64
+ * @throws {RangeError} x is not finite or empty, a vector is not of length C, a running variance is negative, an option is out
+ *   of range, or a channel has a single value in training: its output would be β whatever it is
  * @example
  * const { y, runningMean, runningVar } = batchNorm(matrix([[1], [3]]), { eps: 0 });
  * toRows(y) // [[-1], [1]]
  * [...runningMean, ...runningVar] // [0.2, 1.1]
  */
-export function batchNorm(x: Matrix, options: BatchNormOptions = {}): BatchNorm {
-  const { momentum = 0.1, eps = 1e-5, training = true, varianceForRunning = "unbiased" } = options;
-  const [n, C] = checkMatrix("batchNorm", "x", x);
-  checkNumber("batchNorm", "momentum", momentum, { min: 0, max: 1 });
-  checkNumber("batchNorm", "eps", eps, { min: 0 });
-  checkChoice("batchNorm", "varianceForRunning", varianceForRunning, ["unbiased", "biased"]);
-  const runningMean = checkVector("batchNorm", "runningMean", options.runningMean ?? new Float64Array(C), C);
-  const runningVar = checkVector("batchNorm", "runningVar", options.runningVar ?? new Float64Array(C).fill(1), C);
-  for (const [c, v] of runningVar.entries()) checkNumber("batchNorm", `runningVar[${c}]`, v, { min: 0 });
-  if (training && n === 1) {
-    throw new RangeError(
-      "batchNorm: training needs at least two values in a channel, got 1: every output would be beta",
-    );
-  }
-  const { mean, variance } = training ? statistics(transpose(x)) : { mean: runningMean, variance: runningVar };
-  const scale = variance.map((v) => inverseRoot(v + eps));
-  const xHat = standardised(
-    x,
-    (_, c) => mean[c]!,
-    (_, c) => scale[c]!,
-  );
-  const { gamma, beta } = affine("batchNorm", options, C);
-  const unbias = varianceForRunning === "unbiased" ? n / (n - 1) : 1;
+export function batchNorm(x: Batch, options: BatchNormOptions = {}): BatchNorm {
+  const caller = "batchNorm";
+  const { data, C, n } = checkBatch(caller, "x", x);
+  const { eps, alpha, training, unbias, oldMean, oldVar, gamma, beta } = checkBatchNorm(caller, options, n, C);
+  const groups: Groups = { count: C, perBlock: C, block: 0, runs: n, pitch: C, width: 1 };
+  const { xHat, mean, variance, scale } = training
+    ? standardize(data, groups, eps) // (1)
+    : standardizeWith(data, oldMean, oldVar, eps);
   const blend = (old: Float64Array, batch: Float64Array, factor: number) =>
-    training ? old.map((value, c) => (1 - momentum) * value + momentum * factor * batch[c]!) : old; // (2)
+    training ? old.map((r, c) => (1 - alpha) * r + alpha * factor * batch[c]!) : old; // (2)
   return {
-    y: scaled(xHat, gamma, beta),
+    y: affine(x.shape, xHat, gamma, beta),
     mean,
     variance,
-    runningMean: blend(runningMean, mean, 1),
-    runningVar: blend(runningVar, variance, unbias),
-    cache: { xHat, scale, gamma, differentiable: training },
+    runningMean: blend(oldMean, mean, 1),
+    runningVar: blend(oldVar, variance, unbias),
+    cache: { xHat, shape: x.shape, scale, gamma, groups, statistics: training ? "both" : "none" },
   };
+}
+
+/**
+ * Layer normalisation: each example by its own mean and variance, over its C channels, or H·W·C numbers.
+ *
+ * @param x n×C or N×H×W×C, not changed; for a sequence, a row for each token
+ * @throws as `groupNorm`
+ * @example
+ * toRows(layerNorm(matrix([[1, 3], [10, 30]]), { eps: 0 }).y) // [[-1, 1], [-1, 1]]
+ */
+export function layerNorm(x: Batch, options: NormOptions = {}): Normalized {
+  return normOfExamples("layerNorm", x, 1, options, "both");
+}
+
+/**
+ * Group normalisation: each example by groups of neighbouring channels, over all positions. One group is layer norm, a group
+ * for each channel is instance norm.
+ *
+ * @param x n×C or N×H×W×C, not changed
+ * @param groups a divisor of C
+ * @throws {TypeError} x is of another rank, or not of float64
+ * @throws {RangeError} x is not finite or empty, groups does not divide C, gamma or beta is not of length C, eps is negative
+ * @example
+ * toRows(groupNorm(matrix([[1, 3, 50, 10]]), 2, { eps: 0 }).y) // [[-1, 1, 1, -1]]
+ */
+export function groupNorm(x: Batch, groups: number, options: NormOptions = {}): Normalized {
+  return normOfExamples("groupNorm", x, groups, options, "both");
+}
+
+/**
+ * Root-mean-square normalisation: each example divided by the root of its mean square; nothing is subtracted, nor added after.
+ *
+ * @param x n×C or N×H×W×C, not changed
+ * @throws as `groupNorm`
+ * @example
+ * toRows(rmsNorm(matrix([[3, 4]]), { gamma: [5, 10], eps: 0.5 }).y) // [[4.1603, 11.094]]
+ */
+export function rmsNorm(x: Batch, { gamma, eps }: Omit<NormOptions, "beta"> = {}): Normalized {
+  return normOfExamples("rmsNorm", x, 1, { ...(gamma && { gamma }), ...(eps !== undefined && { eps }) }, "square");
+}
+
+function normOfExamples(
+  caller: string,
+  x: Batch,
+  parts: number,
+  options: NormOptions,
+  statistics: "both" | "square",
+): Normalized {
+  const { data, C, N, positions } = checkBatch(caller, "x", x);
+  checkInteger(caller, "groups", parts, 1, C);
+  if (C % parts !== 0) throw new RangeError(`${caller}: groups must divide the ${C} channels, got ${parts}`);
+  const { eps, gamma, beta } = checkNorm(caller, options, C);
+  const width = C / parts;
+  const groups = { count: N * parts, perBlock: parts, block: positions * C, runs: positions, pitch: C, width };
+  const { xHat, scale } = standardize(data, groups, eps, statistics === "both"); // (1)
+  return { y: affine(x.shape, xHat, gamma, beta), cache: { xHat, shape: x.shape, scale, gamma, groups, statistics } };
 }
 
 /** Gradients of a normalisation. */
 export interface NormGradients {
-  readonly dx: Matrix;
+  /** ∂L/∂x, of the shape of x */
+  readonly dx: Batch;
+  /** C */
   readonly dgamma: Float64Array;
+  /** C */
   readonly dbeta: Float64Array;
 }
 
 /**
- * The backward pass, with mean and variance differentiated too (3).
+ * The backward pass of every norm here, with the statistics differentiated too, as far as they were the input's.
  *
- * @param dy n×C
- * @throws RangeError if dy has another shape than the output
- */
-export function batchNormBackward(dy: Matrix, { xHat, scale, gamma, differentiable }: NormCache): NormGradients {
-  sameShape("batchNormBackward", dy, xHat);
-  const { dgamma, dbeta } = affineGradients(dy, xHat);
-  const [n, C] = dy.shape as [number, number];
-  const dx = zeros(n, C);
-  for (let c = 0; c < C; c++) {
-    for (let i = 0; i < n; i++) {
-      const g = dy.get(i, c);
-      const centred = differentiable ? g - dbeta[c]! / n - (xHat.get(i, c) * dgamma[c]!) / n : g; // (3)
-      dx.set(i, c, gamma[c]! * scale[c]! * centred);
-    }
-  }
-  return { dx, dgamma, dbeta };
-}
-
-/** A normalised table, and what its backward pass needs. */
-export interface RowNorm {
-  readonly y: Matrix;
-  readonly cache: NormCache;
-}
-
-/**
- * Layer normalisation: each row by its own mean and variance.
- *
- * @param x n×d
- * @throws RangeError if gamma or beta has another length than d, or eps is negative
+ * @param dy ∂L/∂y, of the shape of y
+ * @throws {TypeError} dy is of another rank, or not of float64
+ * @throws {RangeError} dy is not finite, or has another shape than y
  * @example
- * toRows(layerNorm(matrix([[1, 3]]), { eps: 0 }).y) // [[-1, 1]]
+ * const { cache } = batchNorm(matrix([[1], [3], [8]]));
+ * normBackward(matrix([[1], [1], [1]]), cache).dx.data // [0, 0, 0]
  */
-export function layerNorm(x: Matrix, options: Affine & { readonly eps?: number } = {}): RowNorm {
-  return groupNorm(x, 1, options, "layerNorm");
-}
-
-/**
- * Group normalisation: the columns of each row in groups of neighbours, each by its own statistics. One group is layer norm,
- * a group for each channel (of its pixels) is instance norm.
- *
- * @param x n×d
- * @param groups a divisor of d
- * @throws RangeError if groups does not divide d
- */
-export function groupNorm(
-  x: Matrix,
-  groups: number,
-  options: Affine & { readonly eps?: number } = {},
-  caller = "groupNorm",
-): RowNorm {
-  const { eps = 1e-5 } = options;
-  const [n, d] = checkMatrix(caller, "x", x);
-  checkInteger(caller, "groups", groups, 1, d);
-  checkNumber(caller, "eps", eps, { min: 0 });
-  if (d % groups !== 0) throw new RangeError(`${caller}: groups must divide the ${d} columns, got ${groups}`);
-  const width = d / groups;
-  const { mean, variance } = statistics(matrixOver(rowMajor(x), n * groups, width));
-  const scale = variance.map((v) => inverseRoot(v + eps));
-  const at = (i: number, c: number) => i * groups + Math.floor(c / width);
-  const xHat = standardised(
-    x,
-    (i, c) => mean[at(i, c)]!,
-    (i, c) => scale[at(i, c)]!,
-  );
-  const { gamma, beta } = affine(caller, options, d);
-  return { y: scaled(xHat, gamma, beta), cache: { xHat, scale, gamma, differentiable: true } };
-}
-
-/** The backward pass of `layerNorm` and `groupNorm` (3), group by group. */
-export function groupNormBackward(dy: Matrix, { xHat, scale, gamma }: NormCache): NormGradients {
-  sameShape("groupNormBackward", dy, xHat);
-  const [n, d] = dy.shape as [number, number];
-  const [groups, dx] = [scale.length / n, zeros(n, d)];
-  const width = d / groups;
-  for (let g = 0; g < n * groups; g++) {
-    const [i, start] = [Math.floor(g / groups), (g % groups) * width];
+export function normBackward(dy: Batch, cache: NormCache): NormGradients {
+  const { xHat, shape, scale, gamma, groups, statistics } = cache;
+  if (dy.shape.join() !== shape.join()) {
+    throw new RangeError(`normBackward: dy must be ${shape.join("×")}, got ${dy.shape.join("×")}`);
+  }
+  const { data, C } = checkBatch("normBackward", "dy", dy);
+  const [dx, dgamma, dbeta] = [new Float64Array(data.length), new Float64Array(C), new Float64Array(C)];
+  const g = new Float64Array(data.length);
+  for (let row = 0; row < data.length; row += C) {
+    for (let c = 0; c < C; c++) {
+      const value = data[row + c]!;
+      g[row + c] = gamma[c]! * value;
+      dgamma[c] = dgamma[c]! + value * xHat[row + c]!;
+      dbeta[c] = dbeta[c]! + value;
+    }
+  }
+  const { count, perBlock, block, runs, pitch, width } = groups;
+  const m = runs * width;
+  for (let k = 0; k < count; k++) {
+    const start = Math.floor(k / perBlock) * block + (k % perBlock) * width;
     let [sum, slope] = [0, 0];
-    for (let c = start; c < start + width; c++) {
-      sum += gamma[c]! * dy.get(i, c);
-      slope += gamma[c]! * dy.get(i, c) * xHat.get(i, c);
+    for (let run = 0, from = start; run < runs; run++, from += pitch) {
+      for (let at = from; at < from + width; at++) {
+        sum += g[at]!;
+        slope += g[at]! * xHat[at]!;
+      }
     }
-    for (let c = start; c < start + width; c++) {
-      dx.set(i, c, scale[g]! * (gamma[c]! * dy.get(i, c) - sum / width - (xHat.get(i, c) * slope) / width));
+    const mean = statistics === "both" ? sum / m : 0;
+    const stretch = statistics === "none" ? 0 : slope / m;
+    for (let run = 0, from = start; run < runs; run++, from += pitch) {
+      for (let at = from; at < from + width; at++) dx[at] = scale[k]! * (g[at]! - mean - xHat[at]! * stretch); // (3)
     }
   }
-  return { dx, ...affineGradients(dy, xHat) };
+  return { dx: shaped(shape, dx), dgamma, dbeta };
 }
 
 /**
- * Root-mean-square normalisation: each row divided by the root of its mean square; nothing is subtracted.
- *
- * @param x n×d
- * @param options.gamma d, default 1
- * @param options.eps default 1e-5
- */
-export function rmsNorm(
-  x: Matrix,
-  options: { readonly gamma?: ArrayLike<number>; readonly eps?: number } = {},
-): RowNorm {
-  const { eps = 1e-5 } = options;
-  const [n, d] = checkMatrix("rmsNorm", "x", x);
-  checkNumber("rmsNorm", "eps", eps, { min: 0 });
-  const scale = Float64Array.from({ length: n }, (_, i) => {
-    let square = 0;
-    for (let c = 0; c < d; c++) square += x.get(i, c) ** 2 / d;
-    return inverseRoot(square + eps);
-  });
-  const xHat = standardised(
-    x,
-    () => 0,
-    (i) => scale[i]!,
-  );
-  const { gamma, beta } = affine("rmsNorm", options, d);
-  return { y: scaled(xHat, gamma, beta), cache: { xHat, scale, gamma, differentiable: true } };
-}
-
-/** The backward pass of `rmsNorm`: (3) without the mean. */
-export function rmsNormBackward(dy: Matrix, { xHat, scale, gamma }: NormCache): Omit<NormGradients, "dbeta"> {
-  sameShape("rmsNormBackward", dy, xHat);
-  const [n, d] = dy.shape as [number, number];
-  const dx = zeros(n, d);
-  for (let i = 0; i < n; i++) {
-    let slope = 0;
-    for (let c = 0; c < d; c++) slope += gamma[c]! * dy.get(i, c) * xHat.get(i, c);
-    for (let c = 0; c < d; c++) dx.set(i, c, scale[i]! * (gamma[c]! * dy.get(i, c) - (xHat.get(i, c) * slope) / d));
-  }
-  return { dx, dgamma: affineGradients(dy, xHat).dgamma };
-}
-
-/**
- * Batch norm folded into the linear map before it: for inference the two are one map (4).
+ * Batch norm at inference folded into the linear map before it: the two are one map.
  *
  * @param W in×C, as in x·W
  * @param b C
  * @param bn running statistics, gamma, beta and eps, as of `batchNorm`
+ * @throws {TypeError} W is not a matrix
+ * @throws {RangeError} W is not finite or empty, a vector is not of length C, a running variance or eps is negative
+ * @example
+ * const bn = { runningMean: [1], runningVar: [4], gamma: [6], beta: [5], eps: 0 };
+ * foldBatchNorm(matrix([[2]]), [3], bn).b // [11]
  */
 export function foldBatchNorm(
   W: Matrix,
   b: ArrayLike<number>,
-  bn: Affine & {
-    readonly runningMean: ArrayLike<number>;
-    readonly runningVar: ArrayLike<number>;
-    readonly eps?: number;
-  },
+  bn: NormOptions & { readonly runningMean: ArrayLike<number>; readonly runningVar: ArrayLike<number> },
 ): { readonly W: Matrix; readonly b: Float64Array } {
-  const [rows, C] = checkMatrix("foldBatchNorm", "W", W);
-  const bias = checkVector("foldBatchNorm", "b", b, C);
-  const mean = checkVector("foldBatchNorm", "runningMean", bn.runningMean, C);
-  const variance = checkVector("foldBatchNorm", "runningVar", bn.runningVar, C);
-  const { gamma, beta } = affine("foldBatchNorm", bn, C);
-  const factor = variance.map((v, c) => gamma[c]! * inverseRoot(v + (bn.eps ?? 1e-5)));
-  const folded = zeros(rows, C);
-  for (let i = 0; i < rows; i++) for (let c = 0; c < C; c++) folded.set(i, c, W.get(i, c) * factor[c]!);
-  return { W: folded, b: bias.map((value, c) => (value - mean[c]!) * factor[c]! + beta[c]!) }; // (4)
+  const caller = "foldBatchNorm";
+  const [rows, C] = checkMatrix(caller, "W", W);
+  const bias = checkVector(caller, "b", b, C);
+  const { eps, oldMean, oldVar, gamma, beta } = checkBatchNorm(caller, { ...bn, training: false }, 1, C);
+  const factor = oldVar.map((v, c) => gamma[c]! * inverseRoot(v + eps));
+  const folded = rowMajor(W).map((w, at) => w * factor[at % C]!); // (4)
+  return { W: matrixOver(folded, rows, C), b: bias.map((value, c) => (value - oldMean[c]!) * factor[c]! + beta[c]!) };
 }
 
-/** What depth does; see `normPlacement`. */
+/** What depth does to a residual stack; see `normPlacement`. */
 export interface NormPlacement {
   /** mean square of the residual stream after 0, 1, … L sublayers */
   readonly variances: Float64Array;
@@ -289,7 +284,12 @@ export interface NormPlacement {
  * Residual stacks of random linear sublayers, with the norm before each ('pre', and one at the end) or after each sum
  * ('post'): how large the stream becomes, and what gradient the weights get.
  *
- * @param options.depth L, default 12; width d, default 256; seed default 0
+ * @param options.depth L, default 12
+ * @param options.width d, default 256
+ * @param options.seed default 0
+ * @throws {RangeError} depth below 1, width below 2, or another placement
+ * @example
+ * normPlacement({ depth: 2, width: 8, placement: "pre" }).skipGain // 1
  */
 export function normPlacement({
   depth = 12,
@@ -306,115 +306,276 @@ export function normPlacement({
   checkInteger("normPlacement", "width", width, 2);
   checkChoice("normPlacement", "placement", placement, ["pre", "post"]);
   const { normal } = random(seed);
-  const draw = (rows: number, scale: number) =>
-    matrixOver(
-      Float64Array.from({ length: rows * width }, () => scale * normal()),
-      rows,
-      width,
-    );
-  const weights = Array.from({ length: depth }, () => draw(width, 1 / Math.sqrt(width)));
-  const [start, loss] = [draw(1, 1), draw(1, 1)];
-  const product = (a: Matrix, W: Matrix, turned = false) => {
-    const y = zeros(1, width);
-    for (let i = 0; i < width; i++) {
-      for (let j = 0; j < width; j++) y.data[j]! += a.get(0, i) * (turned ? W.get(j, i) : W.get(i, j));
-    }
-    return y;
-  };
-  const sum = (a: Matrix, b: Matrix) =>
-    matrixOver(
-      a.data.map((v, i) => v + b.data[i]!),
-      1,
-      width,
-    );
-  const square = (a: Matrix) => a.data.reduce((s, v) => s + v * v, 0) / width;
-  const exact = { eps: 0 };
+  const draw = (length: number, deviation: number) => Float64Array.from({ length }, () => deviation * normal());
+  const weights = Array.from({ length: depth }, () => draw(width * width, 1 / Math.sqrt(width)));
+  const [start, loss] = [draw(width, 1), draw(width, 1)];
+  const norm = (x: Float64Array) => layerNorm(matrixOver(x, 1, width), { eps: 0 });
+  const back = (dy: Float64Array, cache: NormCache) => normBackward(matrixOver(dy, 1, width), cache).dx.data;
+  const plus = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + b[i]!);
+  const square = (a: Float64Array) => a.reduce((sum, value) => sum + value * value, 0);
 
-  let x = start;
-  const variances = [square(x)];
-  const inputs: Matrix[] = [];
-  const caches: NormCache[] = [];
-  let skipGain = 1;
+  let x: Float64Array = start;
+  const variances = [square(x) / width];
+  const passed: { readonly input: Float64Array; readonly cache: NormCache }[] = [];
   for (const W of weights) {
     if (placement === "pre") {
-      const { y, cache } = layerNorm(x, exact);
-      inputs.push(y);
-      caches.push(cache);
-      x = sum(x, product(y, W));
+      const { y, cache } = norm(x);
+      passed.push({ input: y.data, cache });
+      x = plus(x, gemm(1, width, width, y.data, W)); // (5)
     } else {
-      inputs.push(x);
-      const { y, cache } = layerNorm(sum(x, product(x, W)), exact);
-      caches.push(cache);
-      skipGain *= cache.scale[0]!;
-      x = y;
+      const { y, cache } = norm(plus(x, gemm(1, width, width, x, W))); // (6)
+      passed.push({ input: x, cache });
+      x = y.data;
     }
-    variances.push(square(x));
+    variances.push(square(x) / width);
   }
-  let g = placement === "pre" ? groupNormBackward(loss, layerNorm(x, exact).cache).dx : loss;
+  let g: Float64Array = placement === "pre" ? back(loss, norm(x).cache) : loss;
   const gradNorms = new Float64Array(depth);
   for (let l = depth - 1; l >= 0; l--) {
-    if (placement === "post") g = groupNormBackward(g, caches[l]!).dx;
-    gradNorms[l] = Math.sqrt(square(inputs[l]!) * square(g)) * width; // the outer product of input and adjoint
-    const through = product(g, weights[l]!, true);
-    g = sum(g, placement === "pre" ? groupNormBackward(through, caches[l]!).dx : through);
+    const { input, cache } = passed[l]!;
+    if (placement === "post") g = back(g, cache);
+    gradNorms[l] = Math.sqrt(square(input) * square(g)); // ∂L/∂W is the outer product of input and adjoint
+    const through = gemm(width, 1, width, weights[l]!, g);
+    g = plus(g, placement === "pre" ? back(through, cache) : through);
   }
+  const skipGain = placement === "pre" ? 1 : passed.reduce((gain, { cache }) => gain * cache.scale[0]!, 1);
   return { variances: Float64Array.from(variances), skipGain, gradNorms };
+}
+
+/** The digits' network with a norm, trained; see `digitsWithNorm`. */
+export interface DigitsWithNorm {
+  /** of the last batch, in nats */
+  readonly loss: number;
+  /** share of the 360 test images that are right, with running statistics */
+  readonly accuracy: number;
+  /** the same with the statistics of test batches of 18, as they come */
+  readonly trainingMode: number;
+  /** the same with test batches of 18 sorted by class */
+  readonly trainingModeSorted: number;
+}
+
+/**
+ * The digits by a network 64 → 64 → norm → ReLU → 10, with gradient descent at rate 0.1, and what becomes of its accuracy when
+ * batch norm is left in training mode.
+ *
+ * @param options.norm 'none', 'batch' or 'layer', before the ReLU
+ * @param options.batch images in a batch, default 128
+ * @param options.epochs default 4
+ * @param options.seed of weights and batches, default 0
+ * @throws {RangeError} an option is out of range; 'batch' with a single image in a batch
+ */
+export function digitsWithNorm({
+  norm,
+  batch = 128,
+  epochs = 4,
+  seed = 0,
+}: {
+  readonly norm: "none" | "batch" | "layer";
+  readonly batch?: number;
+  readonly epochs?: number;
+  readonly seed?: number;
+}): DigitsWithNorm {
+  checkChoice("digitsWithNorm", "norm", norm, ["none", "batch", "layer"]);
+  checkInteger("digitsWithNorm", "epochs", epochs, 1);
+  const { train: images, test } = digitsData();
+  const [n, h] = [images.labels.length, 64];
+  checkInteger("digitsWithNorm", "batch", batch, norm === "batch" ? 2 : 1, n);
+  const draw = random(seed);
+  const layer = (from: number, to: number) => ({
+    weight: layers.normal([from, to], Math.sqrt(2 / from), draw),
+    bias: layers.full([to], 0),
+  });
+  const parameters = {
+    hidden: layer(64, h),
+    norm: { gain: layers.full([h], 1), bias: layers.full([h], 0) },
+    output: layer(h, 10),
+  };
+  let running: Pick<BatchNorm, "runningMean" | "runningVar"> | undefined;
+  const normed = (a: Tensor, p: typeof parameters, mode: "train" | "batch" | "running") => {
+    if (norm === "none") return a;
+    if (norm === "layer") return layers.layerNorm(a, p.norm);
+    const [mean, variance] = [running?.runningMean, running?.runningVar].map((s) => s && tensor(Float32Array.from(s)));
+    if (mode === "running" && mean && variance) return layers.batchNormWith(a, p.norm, { mean, variance });
+    if (mode === "train") running = batchNorm(matrixOver(Float64Array.from(a.data), a.shape[0]!, h), running);
+    return layers.batchNorm(a, p.norm);
+  };
+  const logits = (x: Tensor, p: typeof parameters, mode: "train" | "batch" | "running") =>
+    layers.linear(relu(normed(layers.linear(x, p.hidden), p, mode)), p.output);
+  const batchAt = batches(n, batch, seed);
+  const last = train({
+    parameters,
+    loss(p, step) {
+      const indices = batchAt(step);
+      const labels = indices.map((i) => images.labels[i]!);
+      return crossEntropy(logits(gather(images.x, indices), p, "train"), labels);
+    },
+    optimizer: new SGD({ lr: 0.1 }),
+    steps: epochs * Math.floor(n / batch),
+  });
+  const asTheyCome = test.labels.map((_, i) => i);
+  const sorted = asTheyCome.slice().sort((i, j) => test.labels[i]! - test.labels[j]!);
+  const inBatches = (order: Int32Array, mode: "batch" | "running", size: number) => {
+    let right = 0;
+    for (let start = 0; start < order.length; start += size) {
+      const indices = order.subarray(start, start + size);
+      const scores = noGrad(() => logits(gather(test.x, indices), parameters, mode));
+      right += indices.length * accuracyOf(scores, indices.map((i) => test.labels[i]!)); // biome-ignore format: one line
+    }
+    return right / order.length;
+  };
+  return {
+    loss: last!.loss,
+    accuracy: inBatches(asTheyCome, "running", asTheyCome.length),
+    trainingMode: inBatches(asTheyCome, "batch", 18),
+    trainingModeSorted: inBatches(sorted, "batch", 18),
+  };
 }
 
 // ---- helpers ----
 
+interface Standardized {
+  /** as x, row-major */
+  readonly xHat: Float64Array;
+  /** of each group; ÷n */
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+  /** 1/√(σ² + ε) */
+  readonly scale: Float64Array;
+}
+
+/** (1) before γ and β, group by group; not `centred`, the mean is left in. */
+function standardize(x: Float64Array, groups: Groups, eps: number, centred = true): Standardized {
+  const { count, perBlock, block, width } = groups;
+  const xHat = new Float64Array(x.length);
+  const [mean, variance, scale] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
+  const moments = { mean: 0, variance: 0, scale: 0 };
+  for (let k = 0; k < count; k++) {
+    const start = Math.floor(k / perBlock) * block + (k % perBlock) * width;
+    standardizeGroup(x, xHat, start, groups, eps, centred, 1, moments);
+    const total = moments.variance + eps;
+    if (!(total >= 1e-290 && total < Infinity)) {
+      // Squares have left the range of float64: once more in other units, a power of two that rounds nothing.
+      const unit = 2 ** -clamp(Math.floor(Math.log2(largestOf(x, start, groups))), -1000, 1000);
+      standardizeGroup(x, xHat, start, groups, eps, centred, unit, moments);
+    }
+    mean[k] = moments.mean;
+    variance[k] = moments.variance;
+    scale[k] = moments.scale;
+  }
+  return { xHat, mean, variance, scale };
+}
+
+/** One group of unit·x; its moments, in the units of x, go to `moments`. */
+function standardizeGroup(
+  x: Float64Array,
+  xHat: Float64Array,
+  start: number,
+  { runs, pitch, width }: Groups,
+  eps: number,
+  centred: boolean,
+  unit: number,
+  moments: { mean: number; variance: number; scale: number },
+): void {
+  const m = runs * width;
+  let mean = 0;
+  if (centred) {
+    // As the first number plus a mean deviation: exact where all are equal, so that they become 0 and not rounding errors.
+    const first = unit * x[start]!;
+    for (let run = 0, from = start; run < runs; run++, from += pitch) {
+      for (let at = from; at < from + width; at++) mean += unit * x[at]! - first;
+    }
+    mean = first + mean / m;
+  }
+  let square = 0;
+  for (let run = 0, from = start; run < runs; run++, from += pitch) {
+    for (let at = from; at < from + width; at++) {
+      const deviation = unit * x[at]! - mean;
+      square += deviation * deviation;
+    }
+  }
+  const scale = inverseRoot(square / m + eps * unit * unit);
+  for (let run = 0, from = start; run < runs; run++, from += pitch) {
+    for (let at = from; at < from + width; at++) xHat[at] = (unit * x[at]! - mean) * scale;
+  }
+  moments.mean = mean / unit;
+  moments.variance = square / m / unit / unit;
+  moments.scale = scale * unit;
+}
+
+/** (1) with given statistics of each channel. */
+function standardizeWith(x: Float64Array, mean: Float64Array, variance: Float64Array, eps: number): Standardized {
+  const C = mean.length;
+  const scale = variance.map((v) => inverseRoot(v + eps));
+  const xHat = new Float64Array(x.length);
+  for (let row = 0; row < x.length; row += C) {
+    for (let c = 0; c < C; c++) xHat[row + c] = (x[row + c]! - mean[c]!) * scale[c]!;
+  }
+  return { xHat, mean, variance, scale };
+}
+
 /** 1/√v; 0 where v is 0, so that what does not vary becomes 0, not NaN. */
 const inverseRoot = (v: number) => (v > 0 ? 1 / Math.sqrt(v) : 0);
 
-/** Mean and variance (÷n) of every row, in two passes. */
-function statistics(x: Matrix): { readonly mean: Float64Array; readonly variance: Float64Array } {
-  const [groups, n] = x.shape as [number, number];
-  const [mean, variance] = [new Float64Array(groups), new Float64Array(groups)];
-  for (let g = 0; g < groups; g++) {
-    for (let i = 0; i < n; i++) mean[g]! += x.get(g, i) / n;
-    for (let i = 0; i < n; i++) variance[g]! += (x.get(g, i) - mean[g]!) ** 2 / n;
+const clamp = (value: number, min: number, max: number) => Math.max(min, Math.min(max, value));
+
+function largestOf(x: Float64Array, start: number, { runs, pitch, width }: Groups): number {
+  let largest = 0;
+  for (let run = 0, from = start; run < runs; run++, from += pitch) {
+    for (let at = from; at < from + width; at++) largest = Math.max(largest, Math.abs(x[at]!));
   }
-  return { mean, variance };
+  return largest || 1;
 }
 
-function standardised(
-  x: Matrix,
-  mean: (i: number, c: number) => number,
-  scale: (i: number, c: number) => number,
-): Matrix {
-  const [n, d] = x.shape as [number, number];
-  const y = zeros(n, d);
-  for (let i = 0; i < n; i++) for (let c = 0; c < d; c++) y.set(i, c, (x.get(i, c) - mean(i, c)) * scale(i, c));
-  return y;
+/** γ·x̂ + β by channel. */
+function affine(shape: readonly number[], xHat: Float64Array, gamma: Float64Array, beta: Float64Array): Batch {
+  const C = gamma.length;
+  const y = new Float64Array(xHat.length);
+  for (let row = 0; row < y.length; row += C) {
+    for (let c = 0; c < C; c++) y[row + c] = gamma[c]! * xHat[row + c]! + beta[c]!;
+  }
+  return shaped(shape, y);
 }
 
-function scaled(xHat: Matrix, gamma: Float64Array, beta: Float64Array): Matrix {
-  const [n, d] = xHat.shape as [number, number];
-  const y = zeros(n, d);
-  for (let i = 0; i < n; i++) for (let c = 0; c < d; c++) y.set(i, c, gamma[c]! * xHat.get(i, c) + beta[c]!);
-  return y;
+const shaped = (shape: readonly number[], data: Float64Array): Batch =>
+  shape.length === 2 ? matrixOver(data, shape[0]!, shape[1]!) : imagesOver(data, shape);
+
+/** The numbers row by row, and their counts: n = N·positions in each of C channels. */
+function checkBatch(caller: string, name: string, x: Batch) {
+  if (!(x?.data instanceof Float64Array && (x.shape.length === 2 || x.shape.length === 4))) {
+    throw new TypeError(`${caller}: ${name} must be an ndarray of Float64Array, n×C or N×H×W×C`);
+  }
+  const [N, C] = [x.shape[0]!, x.shape.at(-1)!];
+  const data = x.shape.length === 2 ? rowMajor(x) : contiguous(x);
+  if (!(data.length > 0)) throw new RangeError(`${caller}: ${name} must not be empty, got ${x.shape.join("×")}`);
+  for (let at = 0; at < data.length; at++) {
+    if (!Number.isFinite(data[at]!)) {
+      throw new RangeError(`${caller}: ${name} must be finite, got ${data[at]} at ${at}`);
+    }
+  }
+  const n = data.length / C;
+  return { data, N, C, n, positions: n / N };
 }
 
-function affine(caller: string, { gamma, beta }: Affine, width: number) {
+function checkNorm(caller: string, { eps = 1e-5, gamma, beta }: NormOptions, C: number) {
   return {
-    gamma: checkVector(caller, "gamma", gamma ?? new Float64Array(width).fill(1), width),
-    beta: checkVector(caller, "beta", beta ?? new Float64Array(width), width),
+    eps: checkNumber(caller, "eps", eps, { min: 0 }),
+    gamma: checkVector(caller, "gamma", gamma ?? new Float64Array(C).fill(1), C),
+    beta: checkVector(caller, "beta", beta ?? new Float64Array(C), C),
   };
 }
 
-function affineGradients(dy: Matrix, xHat: Matrix) {
-  const [n, d] = dy.shape as [number, number];
-  const [dgamma, dbeta] = [new Float64Array(d), new Float64Array(d)];
-  for (let i = 0; i < n; i++) {
-    for (let c = 0; c < d; c++) {
-      dgamma[c]! += dy.get(i, c) * xHat.get(i, c);
-      dbeta[c]! += dy.get(i, c);
-    }
+function checkBatchNorm(caller: string, options: BatchNormOptions, n: number, C: number) {
+  const { momentum = 0.1, training = true, varianceForRunning = "unbiased" } = options;
+  checkNumber(caller, "momentum", momentum, { min: 0, max: 1 });
+  checkChoice(caller, "varianceForRunning", varianceForRunning, ["unbiased", "biased"]);
+  const oldMean = checkVector(caller, "runningMean", options.runningMean ?? new Float64Array(C), C);
+  const oldVar = checkVector(caller, "runningVar", options.runningVar ?? new Float64Array(C).fill(1), C);
+  for (const [c, v] of oldVar.entries()) checkNumber(caller, `runningVar[${c}]`, v, { min: 0 });
+  if (training && !(n >= 2)) {
+    throw new RangeError(
+      `${caller}: training needs at least two values in a channel, got ${n}: every output would be beta`,
+    );
   }
-  return { dgamma, dbeta };
-}
-
-function sameShape(caller: string, dy: Matrix, xHat: Matrix): void {
-  if (dy.shape.join() === xHat.shape.join()) return;
-  throw new RangeError(`${caller}: dy must be ${xHat.shape.join("×")}, got ${dy.shape.join("×")}`);
+  const unbias = varianceForRunning === "unbiased" ? n / (n - 1) : 1;
+  return { ...checkNorm(caller, options, C), alpha: momentum, training, unbias, oldMean, oldVar };
 }

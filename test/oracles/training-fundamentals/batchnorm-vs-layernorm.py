@@ -1,4 +1,4 @@
-"""BatchNorm1d and 2d, LayerNorm, GroupNorm and rms_norm by PyTorch in float64, forward, backward and running statistics."""
+"""Batch, layer, group, instance and RMS norm by PyTorch in float64: forward, backward, running statistics, tables and images."""
 
 import numpy as np
 import torch
@@ -8,45 +8,86 @@ from torch.nn import functional as F
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 rng = np.random.default_rng(20274)
+EPS = 1e-3
 
 
-def case(n, d, f, bias=True):
-    x, dy = rng.standard_normal((n, d)) * 3 + 1, rng.standard_normal((n, d))
-    gamma, beta = rng.standard_normal(d), rng.standard_normal(d)
-    t = [torch.tensor(a, requires_grad=True) for a in (x, gamma, beta)]
-    y = f(*t)
-    used = t if bias else t[:2]
-    g = torch.autograd.grad(y, used, torch.tensor(dy))
-    result = {"x": x, "dy": dy, "gamma": gamma, "beta": beta, "y": y.detach().numpy(), "dx": g[0].numpy(), "dgamma": g[1].numpy()}
-    if bias:
-        result["dbeta"] = g[2].numpy()
-    return result
+def to_rows(a):
+    """N×C×H×W → N×H×W×C; tables stay."""
+    return a if a.ndim == 2 else a.transpose(0, 2, 3, 1)
 
 
-def images():
-    """N×C×H×W, and the same as rows of pixels by channels."""
-    x = rng.standard_normal((2, 3, 2, 2))
-    y = F.batch_norm(torch.tensor(x), None, None, training=True)
-    rows = lambda a: np.asarray(a).transpose(0, 2, 3, 1).reshape(-1, 3)  # noqa: E731
-    return {"x": rows(x), "y": rows(y)}
+def case(norm, shape, f, affine=("gamma", "beta"), **extra):
+    """y and the gradients of Σ y·dy; channels are axis 1 here and last in the fixture."""
+    C = shape[1]
+    x, dy = rng.standard_normal(shape) * 3 + 1, rng.standard_normal(shape)
+    given = {name: rng.standard_normal(C) for name in affine}
+    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *given.values())]
+    y = f(*tensors)
+    gradients = [g.numpy() for g in torch.autograd.grad(y, tensors, torch.tensor(dy))]
+    return {
+        "norm": norm,
+        "shape": list(to_rows(x).shape),
+        **{name: to_rows(a).ravel() for name, a in (("x", x), ("dy", dy), ("y", y.detach().numpy()), ("dx", gradients[0]))},
+        **given,
+        **dict(zip(("dgamma", "dbeta"), gradients[1:])),
+        **extra,
+    }
 
 
-running = torch.nn.BatchNorm1d(3, momentum=0.3)
-batches = [rng.standard_normal((4, 3)) * 2 + 1 for _ in range(3)]
-for batch in batches:
-    running(torch.tensor(batch))
-mean, variance = rng.standard_normal(4), rng.random(4) + 0.5
+def by_channel(v, like):
+    return v.reshape(1, -1, *[1] * (like.ndim - 2))
+
+
+def cases():
+    for shape in ((5, 4), (3, 6, 1, 3)):
+        C = shape[1]
+        mean, variance = rng.standard_normal(C), rng.random(C) + 0.5
+        yield case("batch", shape, lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True, eps=EPS))
+        yield case(
+            "evaluation",
+            shape,
+            lambda x, g, b: F.batch_norm(x, torch.tensor(mean), torch.tensor(variance), g, b, training=False, eps=EPS),
+            runningMean=mean,
+            runningVar=variance,
+        )
+        yield case("group", shape, lambda x, g, b: F.group_norm(x, 2, g, b, eps=EPS), groups=2)
+        yield case("layer", shape, lambda x, g, b: F.group_norm(x, 1, g, b, eps=EPS))
+        yield case(
+            "layer",
+            shape,
+            lambda x, g, b: by_channel(g, x) * F.layer_norm(x, x.shape[1:], eps=EPS) + by_channel(b, x),
+        )
+        yield case("RMS", shape, lambda x, g: by_channel(g, x) * F.rms_norm(x, x.shape[1:], eps=EPS), affine=("gamma",))
+    yield case("group", (3, 6, 1, 3), lambda x, g, b: F.instance_norm(x, None, None, g, b, eps=EPS), groups=6)
+    yield case("batch", (2, 3), lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True, eps=EPS))
+
+
+def running(module, *shape, **options):
+    norm = module(shape[1], eps=EPS, **options)
+    batches = [rng.standard_normal(shape) * 2 + 1 for _ in range(3)]
+    for batch in batches:
+        norm(torch.tensor(batch))
+    return {
+        "shape": list(to_rows(batches[0]).shape),
+        "momentum": norm.momentum,
+        "batches": [to_rows(batch).ravel() for batch in batches],
+        "mean": norm.running_mean.numpy(),
+        "var": norm.running_var.numpy(),
+    }
+
+
 emit(
     ["numpy", "torch"],
-    batch=case(5, 4, lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True, eps=1e-3)),
-    evaluation={
-        **case(5, 4, lambda x, g, b: F.batch_norm(x, torch.tensor(mean), torch.tensor(variance), g, b, training=False)),
-        "runningMean": mean,
-        "runningVar": variance,
+    eps=EPS,
+    cases=list(cases()),
+    running=[
+        running(torch.nn.BatchNorm1d, 4, 3),
+        running(torch.nn.BatchNorm1d, 2, 5, momentum=0.3),
+        running(torch.nn.BatchNorm2d, 2, 3, 2, 4),
+    ],
+    defaults={
+        "BatchNorm1d": {"eps": torch.nn.BatchNorm1d(2).eps, "momentum": torch.nn.BatchNorm1d(2).momentum},
+        "LayerNorm": {"eps": torch.nn.LayerNorm(2).eps},
+        "GroupNorm": {"eps": torch.nn.GroupNorm(1, 2).eps},
     },
-    layer=case(3, 6, lambda x, g, b: F.layer_norm(x, (6,), g, b)),
-    group=case(3, 6, lambda x, g, b: F.group_norm(x, 3, g, b)),
-    rms=case(4, 5, lambda x, g, b: F.rms_norm(x, (5,), g, eps=1e-5), bias=False),
-    running={"batches": batches, "mean": running.running_mean.numpy(), "var": running.running_var.numpy()},
-    images=images(),
 )
