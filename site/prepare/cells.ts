@@ -31,7 +31,7 @@ export function cellHtml(
     : '<p class="unrun">Not executed yet: run it here, or run <code>npm run notebooks</code>.</p>';
   const number = index + 1;
   return [
-    `<div class="cell" data-cell="${number}">`,
+    `<div class="note-cell" data-cell="${number}">`,
     `<div class="cell-code"><pre class="code" tabindex="0" role="region" aria-label="Cell ${number}"><code>${highlight(source)}</code></pre></div>`,
     `<div class="cell-output" aria-live="polite">${outputs}</div>`,
     "</div>",

@@ -173,8 +173,8 @@ describe.skipIf(!findBrowser())("in a browser", () => {
         return (await Promise.all(read)).flat();
       });
       expect(broken).toEqual([]);
-      await page.locator(".cell .run").last().click();
-      const last = page.locator(".cell").last();
+      await page.locator(".note-cell .run").last().click();
+      const last = page.locator(".note-cell").last();
       await expect
         .poll(() => last.locator(".cell-status").innerText(), { timeout: 50_000 })
         .toMatch(/^[\d.]+ m?s$|failed/);
@@ -201,7 +201,7 @@ describe.skipIf(!findBrowser())("in a browser", () => {
     await page.locator(".knob input").first().fill("2");
     const drawn = () => page.locator(".plot").first().getAttribute("data-drawn");
     await expect.poll(drawn, { timeout: 20_000 }).not.toBeNull();
-    await page.locator(".cell .run").nth(1).click();
+    await page.locator(".note-cell .run").nth(1).click();
     await expect.poll(() => page.locator(".cell-status").nth(1).innerText(), { timeout: 20_000 }).toMatch(/ms$/);
     await page.keyboard.press("/");
     await page.keyboard.type("pca");
@@ -239,7 +239,7 @@ describe.skipIf(!findBrowser())("in a browser", () => {
 
   describe("a cell", () => {
     const write = async (page: Page, n: number, text: string) => {
-      const cell = page.locator(".cell").nth(n);
+      const cell = page.locator(".note-cell").nth(n);
       if (await cell.locator("[data-do=edit]").isVisible()) await cell.locator("[data-do=edit]").click();
       const editor = cell.locator(".editor .cm-content");
       await editor.click();
@@ -250,7 +250,7 @@ describe.skipIf(!findBrowser())("in a browser", () => {
 
     test("is edited, run by keyboard, fails with its line, is reset", async () => {
       const { page, complaints } = await openPage(browser, root + SOFTMAX);
-      const original = await page.locator(".cell").first().locator("pre.code").innerText();
+      const original = await page.locator(".note-cell").first().locator("pre.code").innerText();
       const cell = await write(page, 0, 'const answer: number = 6 * 7;\nconsole.log("the answer", answer, [1.5, 2]);');
       await page.keyboard.press("Control+Enter");
       await expect.poll(() => cell.locator(".cell-output").innerText()).toContain("the answer 42 [ 1.5, 2 ]");
@@ -413,7 +413,7 @@ describe.skipIf(!findBrowser())("in a browser", () => {
     await tabTo("Run cell 1");
     await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Enter");
-    await page.locator(".cell .editor").first().waitFor();
+    await page.locator(".note-cell .editor").first().waitFor();
     await page.keyboard.press("Control+a");
     await page.keyboard.insertText("for (;;);");
     await page.keyboard.press("Control+Enter");

@@ -165,7 +165,7 @@ describe.each(concepts)("$name", (data) => {
     expect(data.body.match(/class="proof"/g)).toHaveLength(data.claims.total);
   });
   test("has a cell for each of the note's, its outputs, its figures and its exports", () => {
-    expect(data.body.match(/<div class="cell" /g) ?? []).toHaveLength(data.cells.length);
+    expect(data.body.match(/<div class="note-cell" /g) ?? []).toHaveLength(data.cells.length);
     if (data.notebookState === "fresh") expect(data.body).not.toContain("Not executed yet");
     expect(data.figures.length).toBeGreaterThan(0);
     for (const { description } of data.figures) expect(description.length).toBeGreaterThan(40);

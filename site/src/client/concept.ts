@@ -20,7 +20,8 @@ if (section) {
 }
 
 const sources = JSON.parse(document.querySelector("#cells")!.textContent!) as string[];
-const cells = [...document.querySelectorAll<HTMLElement>(".cell")];
+// Not "cell": that is what Vega calls a part of a faceted figure.
+const cells = [...document.querySelectorAll<HTMLElement>(".note-cell")];
 let cellsCode: Promise<typeof import("./cells.ts")> | undefined;
 const loadCells = () => {
   cellsCode ??= import("./cells.ts");

@@ -60,7 +60,7 @@ export function makeEditor(
     return true;
   };
   const leave = () => {
-    host.closest(".cell")?.querySelector<HTMLElement>(".run")?.focus();
+    host.closest(".note-cell")?.querySelector<HTMLElement>(".run")?.focus();
     return true;
   };
   const view = new EditorView({
