@@ -29,7 +29,6 @@ import {
   identity,
   type Matrix,
   matrix,
-  matrixOver,
   maxAbsDifference,
   norm,
   rowMajor,
@@ -39,42 +38,18 @@ import {
 } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
+import { diagonal, from, hilbert, integers, m, normal, strided } from "../matrices.js";
 
 const { claim, oracle } = concept("linear-algebra/determinant-and-volume");
 const mathjs = create(all, {});
 
 // ---- what the tests are made of ----
 
-/** Matrix in MATLAB's notation: m("1 2; 3 4"). */
-const m = (text: string) => matrix(text.split(";").map((line) => line.trim().split(/\s+/).map(Number)));
-const from = (m: number, n: number, entry: (i: number, j: number) => number) =>
-  matrix(Array.from({ length: m }, (_, i) => Array.from({ length: n }, (_, j) => entry(i, j))));
-const diagonal = (...entries: number[]) => from(entries.length, entries.length, (i, j) => (i === j ? entries[i]! : 0));
-const hilbert = (n: number) => from(n, n, (i, j) => 1 / (i + j + 1));
-
-function normal(m: number, n: number, seed: number): Matrix {
-  return matrixOver(Float64Array.from({ length: m * n }, random(seed).normal), m, n);
-}
-
-function integers(m: number, n: number, seed: number, size = 9): Matrix {
-  const { integer } = random(seed);
-  return from(m, n, () => integer(2 * size + 1) - size);
-}
-
 const combined = (a: Matrix, b: Matrix, factor: number) =>
   from(a.shape[0]!, a.shape[1]!, (i, j) => a.get(i, j) + factor * b.get(i, j));
 const scaledBy = (factor: number, a: Matrix) => from(a.shape[0]!, a.shape[1]!, (i, j) => factor * a.get(i, j));
 const distance = (x: ArrayLike<number>, y: ArrayLike<number>) => norm(Array.from(x, (xi, i) => xi - y[i]!));
 const permuted = (a: Matrix, order: Int32Array) => from(a.shape[0]!, a.shape[1]!, (i, j) => a.get(order[i]!, j));
-
-/** A with every second entry of a larger buffer, backwards: the same numbers, other strides. */
-function strided(a: Matrix): Matrix {
-  const [m, n] = a.shape as [number, number];
-  const wide = zeros(2 * n, 2 * m + 1);
-  const view = transpose(wide).lo(1, 0).step(2, 2).step(-1, -1) as Matrix;
-  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) view.set(i, j, a.get(i, j));
-  return view;
-}
 
 /** Determinant of integers by fraction-free elimination (Bareiss): exact, and shares no arithmetic with the demo. */
 function exactDeterminant(rows: bigint[][]): bigint {

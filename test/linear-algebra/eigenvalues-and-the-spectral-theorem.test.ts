@@ -29,7 +29,6 @@ import {
   identity,
   type Matrix,
   matrix,
-  matrixOver,
   maxAbsDifference,
   norm,
   rowMajor,
@@ -37,18 +36,13 @@ import {
   transpose,
   zeros,
 } from "../../src/lib/matrix.js";
-import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
+import { diagonal, from, normal } from "../matrices.js";
 
 const { claim, oracle } = concept("linear-algebra/eigenvalues-and-the-spectral-theorem");
 
 // ---- what the tests are made of ----
 
-const from = (m: number, n: number, entry: (i: number, j: number) => number) =>
-  matrix(Array.from({ length: m }, (_, i) => Array.from({ length: n }, (_, j) => entry(i, j))));
-const diagonal = (...d: number[]) => from(d.length, d.length, (i, j) => (i === j ? d[i]! : 0));
-const normal = (m: number, n: number, seed: number): Matrix =>
-  matrixOver(Float64Array.from({ length: m * n }, random(seed).normal), m, n);
 const symmetrised = (a: Matrix) => from(a.shape[0]!, a.shape[0]!, (i, j) => (a.get(i, j) + a.get(j, i)) / 2);
 const symmetric = (n: number, seed: number) => symmetrised(normal(n, n, seed));
 const withSpectrum = (values: readonly number[], seed: number) => {

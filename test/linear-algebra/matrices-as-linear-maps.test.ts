@@ -38,37 +38,14 @@ import {
   transpose,
   zeros,
 } from "../../src/lib/matrix.js";
-import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
+import { hilbert, integers, m, normal, ofRank, strided } from "../matrices.js";
 import { withTensorFlow } from "../parity.js";
 
 const { claim, oracle } = concept("linear-algebra/matrices-as-linear-maps");
 const mathjs = create(all, {});
 
 // ---- what the tests are made of ----
-
-/** Matrix in MATLAB's notation: m("1 2; 3 4"). */
-const m = (text: string) => matrix(text.split(";").map((line) => line.trim().split(/\s+/).map(Number)));
-
-function normal(m: number, n: number, seed: number): Matrix {
-  return matrixOver(Float64Array.from({ length: m * n }, random(seed).normal), m, n);
-}
-
-function integers(m: number, n: number, seed: number, size = 9): Matrix {
-  const { integer } = random(seed);
-  return matrixOver(
-    Float64Array.from({ length: m * n }, () => integer(2 * size + 1) - size),
-    m,
-    n,
-  );
-}
-
-/** A random matrix of the given rank. */
-const ofRank = (m: number, n: number, rank: number, seed: number) =>
-  matmul(normal(m, rank, seed), normal(rank, n, seed + 1));
-
-const hilbert = (n: number) =>
-  matrix(Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => 1 / (i + j + 1))));
 
 const vandermonde = (m: number, n: number) =>
   matrix(Array.from({ length: m }, (_, i) => Array.from({ length: n }, (_, j) => (i / (m - 1)) ** j)));
@@ -87,15 +64,6 @@ const trace = (a: Matrix) => toRows(a).reduce((sum, entries, i) => sum + entries
 const lossOf = (q: Matrix) => frobeniusNorm(minus(matmul(transpose(q), q), identity(q.shape[1]!)));
 const permuted = (a: Matrix, permutation: Int32Array) =>
   transpose(matrix(Array.from(permutation, (j) => column(a, j))));
-
-/** A with every second entry of a larger buffer, backwards: the same numbers, other strides. */
-function strided(a: Matrix): Matrix {
-  const [m, n] = a.shape as [number, number];
-  const wide = zeros(2 * n, 2 * m + 1);
-  const view = transpose(wide).lo(1, 0).step(2, 2).step(-1, -1) as Matrix;
-  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) view.set(i, j, a.get(i, j));
-  return view;
-}
 
 const shapes = fc.record({
   m: fc.integer({ min: 1, max: 9 }),

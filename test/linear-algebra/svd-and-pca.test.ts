@@ -37,16 +37,13 @@ import {
 } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
+import { hilbert, normal, ofRank } from "../matrices.js";
 
 const { claim, oracle } = concept("linear-algebra/svd-and-pca");
 const mathjs = create(all, {});
 const STARTS = ["gram", "identity"] as const;
 
 // ---- what the tests are made of ----
-
-function normal(m: number, n: number, seed: number): Matrix {
-  return matrixOver(Float64Array.from({ length: m * n }, random(seed).normal), m, n);
-}
 
 const map = (a: Matrix, f: (x: number, i: number, j: number) => number) => {
   const [m, n] = a.shape as [number, number];
@@ -78,10 +75,6 @@ const centred = (x: Matrix) => {
   const means = Array.from({ length: x.shape[1]! }, (_, j) => sum(column(x, j)) / x.shape[0]!);
   return map(x, (value, _, j) => value - means[j]!);
 };
-const ofRank = (m: number, n: number, rank: number, seed: number) =>
-  matmul(normal(m, rank, seed), normal(rank, n, seed + 1));
-const hilbert = (n: number) =>
-  matrix(Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => 1 / (i + j + 1))));
 const LAUCHLI = matrix([
   [1, 1],
   [1e-9, 0],
