@@ -382,6 +382,13 @@ describe("what no table can say", () => {
     }
   });
 
+  test("gelu at ±∞: slope 0 and 1, curvature 0; NaN stays NaN", () => {
+    const at = [-Infinity, Infinity, Number.NaN];
+    expect(slopes(ops.gelu, ...at)).toEqual([0, 1, Number.NaN]);
+    const slope = (x: Tensor) => grad((v: Tensor) => ops.sum(ops.gelu(v)))(x);
+    expect(slopes(slope, ...at).map(Math.abs)).toEqual([0, 0, Number.NaN]);
+  });
+
   test("log-sum-exp and maximum of what is not finite", () => {
     const rows = [
       [-Infinity, -Infinity],
@@ -485,6 +492,10 @@ describe("what no table can say", () => {
     [
       "conv2d: operands must have one type, got 1×2×2×1 float32 and 1×1×1×1 float64",
       () => convolution.conv2d(tensor([1, 2, 3, 4], [1, 2, 2, 1]), tensor(Float64Array.of(1), [1, 1, 1, 1])),
+    ],
+    [
+      "convTranspose2d: operands must have one type, got 1×2×2×1 float32 and 1×1×1×1 float64",
+      () => convolution.convTranspose2d(tensor([1, 2, 3, 4], [1, 2, 2, 1]), tensor(Float64Array.of(1), [1, 1, 1, 1])),
     ],
     [
       "conv2d: images N×H×W×C and filters kh×kw×(C/groups)×F with F a multiple of groups must fit, " +

@@ -1,7 +1,12 @@
 import { expect, test } from "vitest";
 import { log, mul, square, sub, sum } from "../../src/autodiff/ops.js";
 import { batches, type Optimizer, train, trainSteps } from "../../src/autodiff/train.js";
-import { NonFiniteError, type Tensor, tensor } from "../../src/demos/deep-learning-foundations/backpropagation.js";
+import {
+  grad,
+  NonFiniteError,
+  type Tensor,
+  tensor,
+} from "../../src/demos/deep-learning-foundations/backpropagation.js";
 
 /** θ ← θ − rate·g. */
 const descent = (rate: number): Optimizer => ({
@@ -27,6 +32,21 @@ test("trainSteps: the losses of gradient descent on a parabola, in closed form",
     { step: 3, loss: 0.25, metrics: { distance: 0.5, step: 3 } },
   ]);
   expect([...parameters.theta.data]).toEqual([3.25]);
+});
+
+test("trainSteps: what was recorded with the parameters before a step cannot be swept after it", () => {
+  const theta = tensor(Float64Array.of(7));
+  const stale = (steps: number) =>
+    grad((x: Tensor) => {
+      const before = mul(x, theta);
+      train({ parameters: [theta], loss: () => sum(square(theta)), optimizer: descent(0.25), steps });
+      return sum(before);
+    });
+  const x = tensor(Float64Array.of(2));
+  expect(stale(0)(x).data[0]).toBe(7);
+  expect(() => stale(1)(x)).toThrow(
+    new TypeError("mul: a tensor of shape 1 or one of its operands was overwritten before the sweep needed it"),
+  );
 });
 
 test("train: the last step, and none of no steps", () => {
