@@ -52,6 +52,7 @@ export const valleyFigure = figure(
     const roots = spectra.flatMap(({ roots }, i) =>
       roots.map(({ re, im }) => ({ direction: names[i]!, re: clipped(re, 1.9), im })),
     );
+    const outside = spectra.some(({ roots }) => roots.some(({ re }) => Math.abs(re) > 1.9));
     const circle = (radius: number, kind: string) =>
       Array.from({ length: 61 }, (_, i) => {
         const angle = (2 * Math.PI * i) / 60;
@@ -74,7 +75,9 @@ export const valleyFigure = figure(
       $schema: SCHEMA,
       title: {
         text: title,
-        subtitle: `loss ${round(first)} at the start, ${round(last)} after ${states.length - 1} steps`,
+        subtitle:
+          `loss ${round(first)} at the start, ${round(last)} after ${states.length - 1} steps` +
+          (outside ? "; a root beyond −1.9 is drawn there" : ""),
         anchor: "start",
       },
       description:

@@ -1,9 +1,11 @@
-"""Momentum by PyTorch's SGD; roots, Lyapunov equation and the best coefficients by NumPy and SciPy; FISTA by NumPy."""
+"""Momentum by PyTorch's SGD and scikit-learn's; roots, Lyapunov equation and the best coefficients by NumPy and SciPy; FISTA by NumPy."""
 
 import numpy as np
 import torch
 from oracle import emit
 from scipy import linalg, optimize
+from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -123,9 +125,25 @@ def chain(n=201, steps=100):
     return result | {"minimum": -solution[0] / 2, "gaps": gaps, "gradientDescent": f(gd)}
 
 
+def sklearn_runs():
+    """The optimizer of MLPClassifier on given gradients; the rate drops in the middle."""
+    assert MLPClassifier().nesterovs_momentum and MLPClassifier().momentum == 0.9
+    for nesterov in (False, True):
+        start = [rng.standard_normal(3), rng.standard_normal(2)]
+        gradients = [[rng.standard_normal(3), rng.standard_normal(2)] for _ in range(7)]
+        lrs = [0.3] * 4 + [0.03] * 3
+        end = [p.copy() for p in start]
+        optimizer = SGDOptimizer(end, momentum=0.9, nesterov=nesterov)
+        for lr, gs in zip(lrs, gradients):
+            optimizer.learning_rate = lr
+            optimizer.update_params(end, gs)
+        yield {"nesterov": nesterov, "start": start, "gradients": gradients, "lrs": lrs, "end": end}
+
+
 emit(
-    ["numpy", "scipy", "torch"],
+    ["numpy", "scipy", "torch", "scikit-learn"],
     torch=list(torch_runs()),
+    sklearn=list(sklearn_runs()),
     rosenbrock=[rosenbrock_path(False), rosenbrock_path(True)],
     spectra=list(spectra()),
     bestCoefficients=list(best_coefficients()),
