@@ -53,8 +53,8 @@ export const stepLengthFigure = figure(
     const curves = names.map(run);
     const [largest, uncorrected] = curves.map((curve) => Math.max(...curve.map(({ length }) => length)));
     const last = curves[0]!.at(-1)!.length;
-    // Fewer points where the logarithmic axis draws them on top of each other.
-    const values = curves.flat().filter(({ t }) => t <= 60 || t % 5 === 0);
+    // Fewer points where the logarithmic axis draws them on top of each other; none for a gradient that has underflowed to 0.
+    const values = curves.flat().filter(({ t, length }) => (t <= 60 || t % 5 === 0) && length > 0);
     return {
       $schema: SCHEMA,
       description:
@@ -75,8 +75,8 @@ export const stepLengthFigure = figure(
         y: {
           field: "length",
           type: "quantitative",
-          scale: { type: "log", domain: [0.02, 10] },
-          axis: { title: "length of the step, in learning rates", values: [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10] },
+          scale: { type: "log", domain: [0.003, 40] },
+          axis: { title: "length of the step, in learning rates", values: [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30] },
         },
         color: {
           field: "of",
@@ -214,7 +214,7 @@ export const trajectoryFigure = figure(
             y: {
               field: "size",
               type: "quantitative",
-              scale: { type: "log", domain: [1e-4, 1e4] },
+              scale: { type: "log", domain: [1e-5, 1e4] },
               axis: { title: "length of the step, in learning rates", format: "~g", tickCount: 5 },
             },
             color: {

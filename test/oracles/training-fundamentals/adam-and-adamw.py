@@ -1,8 +1,9 @@
-"""Adam, AdamW, AMSGrad, Adafactor's factors and Muon by PyTorch in float64; Keras' form of ε, Lion and the quintic by NumPy."""
+"""Adam, AdamW, AMSGrad, Adafactor's factors and Muon by PyTorch in float64; scikit-learn's Adam; ε elsewhere, Lion and the quintic by NumPy."""
 
 import numpy as np
 import torch
 from oracle import emit
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 torch.set_num_threads(1)
 rng = np.random.default_rng(20263)
@@ -49,8 +50,20 @@ def scheduled():
     return run(lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1), schedule=lambda t: 1 / (1 + t))
 
 
+def by_sklearn(steps=100):
+    """The Adam of MLPClassifier, whose default ε is 1e-8."""
+    assert AdamOptimizer([START]).epsilon == 1e-8
+    theta, path = START.copy(), []
+    optimizer = AdamOptimizer([theta], learning_rate_init=0.05, beta_1=0.9, beta_2=0.99, epsilon=0.01)
+    for t in range(steps):
+        optimizer.update_params([theta], [gradient(theta, t)])
+        if t % 9 == 0:
+            path.append(theta.copy())
+    return path
+
+
 def forms(steps=60):
-    """ε beside the uncorrected root, as in TensorFlow and Keras; ε inside the root; no bias correction."""
+    """ε beside the uncorrected root; ε inside the root; no bias correction."""
     result = {}
     lr, b1, b2, eps = 0.05, 0.9, 0.99, 0.01
     for form in ("uncorrected", "inside", "no bias correction"):
@@ -146,9 +159,10 @@ def worst_case(b1=0.9, b2=0.999):
 
 
 emit(
-    ["numpy", "torch"],
+    ["numpy", "torch", "scikit-learn"],
     torch=list(by_torch()),
     scheduled=scheduled(),
+    sklearn=by_sklearn(),
     forms=forms(),
     lion=lion(),
     adafactor=adafactor(),
