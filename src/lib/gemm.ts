@@ -89,7 +89,8 @@ export function gemm<T extends Floats>(
     multiplyBlocks(m, n, k, A, B, C, kernel ?? defaultKernel(C));
   } else {
     C.fill(0);
-    multiplyPlainly(m, n, k, A, B, { data: C, stride: [n, 1], offset: 0 });
+    if (m < TILE_ROWS && B.stride[1] === 1) multiplyRows(m, n, k, A, B, C);
+    else multiplyPlainly(m, n, k, A, B, { data: C, stride: [n, 1], offset: 0 });
   }
   return C;
 }
@@ -152,6 +153,20 @@ function pack<T extends Floats>(
     let to = at + (r - inStrip) * depth + inStrip;
     let from = offset + (i + r) * rowStride + p * columnStride;
     for (let q = 0; q < depth; q++, to += height, from += columnStride) memory[to] = data[from]!;
+  }
+}
+
+/** C += A·B for few rows of A, such as a single one: each row of B is read from its start to its end. */
+function multiplyRows<T extends Floats>(m: number, n: number, k: number, a: Strided<T>, b: Strided<T>, z: T) {
+  const [x, y] = [a.data, b.data];
+  for (let i = 0; i < m; i++) {
+    for (let p = 0; p < k; p++) {
+      const factor = x[a.offset + i * a.stride[0]! + p * a.stride[1]!]!;
+      const end = (i + 1) * n;
+      let v = b.offset + p * b.stride[0]!;
+      if (z instanceof Float64Array) for (let at = i * n; at < end; at++, v++) z[at]! += factor * y[v]!;
+      else for (let at = i * n; at < end; at++, v++) z[at] = Math.fround(z[at]! + Math.fround(factor * y[v]!));
+    }
   }
 }
 
