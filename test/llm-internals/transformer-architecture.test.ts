@@ -349,8 +349,23 @@ describe("bad input", () => {
       () => countParameters({ ...SMALL, norm: "batch" as never }),
     ],
     ["gather: index 1 must be an integer in [0, 10], got 11", () => forward(model, [0, 11])],
-    ["gather: index 12 must be an integer in [0, 11], got 12", () => forward(model, new Int32Array(13))],
-    ["forward: tokens must be a multiple of 2, got 3", () => forward(model, [1, 2, 3], { batch: 2 })],
+    ["forward: position must be an integer in [0, 11], got 12", () => forward(model, new Int32Array(13))],
+    [
+      "forward: the number of tokens must be a positive multiple of 2, got 3",
+      () => forward(model, [1, 2, 3], { batch: 2 }),
+    ],
+    [
+      "createTransformer: window must be an integer at least 1, got 0",
+      () => createTransformer({ ...SMALL, window: 0 }),
+    ],
+    [
+      "createTransformer: a window needs a causal model, got 3",
+      () => createTransformer({ ...SMALL, window: 3, causal: false }),
+    ],
+    [
+      "createTransformer: sinks must be an integer at least 0, got -1",
+      () => createTransformer({ ...SMALL, sinks: -1 }),
+    ],
     ["forwardFlops: n must be an integer at least 1, got 0", () => forwardFlops(SMALL, 0)],
     [
       "inductionTransformer: tokens[1] must be an integer in [0, 3], got 4",

@@ -9,7 +9,6 @@
  * But:
  * - Decoder or encoder, not both: no cross-attention, no dropout.
  * - Linear maps have biases exactly where the norms have them ('layer'), as in GPT-2; 'rms' models have none, as in Llama.
- * - Every call computes all positions: there is no cache of keys and values.
  */
 import { layerNorm, rmsNorm } from "../../autodiff/layers.js";
 import { add, crossEntropy, gather, gelu, matmul, mul, relu, reshape, silu, transpose } from "../../autodiff/ops.js";
@@ -18,9 +17,9 @@ import { checkChoice, checkInteger } from "../../lib/check.js";
 import type { Checkpoint } from "../../lib/checkpoints.js";
 import { type Matrix, matrixOver, zeros } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
-import { attention, causalBias, scaledDotProductAttention } from "../deep-learning-foundations/attention.js";
+import { attention, scaledDotProductAttention } from "../deep-learning-foundations/attention.js";
 import { customVjp, type Dtype, noGrad, type Tensor, tensor } from "../deep-learning-foundations/backpropagation.js";
-import { alibiBias, alibiSlopes, sinusoidalEncoding } from "./positional-encodings.js";
+import { alibiSlopes, sinusoidalEncoding } from "./positional-encodings.js";
 import { inverseFrequencies, ropeTables, rotateInto } from "./rotary-position-embeddings.js";
 
 /** How a model is told the order of its tokens. */
@@ -51,6 +50,10 @@ export interface TransformerConfig {
   readonly context?: number;
   /** whether a token sees only itself and those before it, default true */
   readonly causal?: boolean;
+  /** tokens that a token sees: itself and those just before it, default Infinity; a finite one needs a causal model */
+  readonly window?: number;
+  /** tokens at the start that every later one sees beside its window, default 0 */
+  readonly sinks?: number;
   /** whether the output projection is the embedding, default false */
   readonly tiedHead?: boolean;
 }
@@ -113,12 +116,15 @@ export function fromCheckpoint({ config, parameters }: Checkpoint): Transformer 
 
 /** What a cache of keys and values has to offer to `forward`; `kv-cache` has one. */
 export interface KeyValueCache {
-  /** tokens kept so far: the next one stands at this position */
+  /** tokens read so far: the next one stands at this position */
   readonly length: number;
+  /** Called before a pass; throws if this model's keys do not belong here. */
+  begin?(model: Transformer): void;
   /**
    * Keeps the keys (after rotation) and values of new tokens, 1×h_kv×T×dh each, in a layer; layers are filled in order.
    *
-   * @returns all keys and values of that layer, the new ones last
+   * @returns keys and values of that layer, in the order of their positions, the new ones last. What no later token sees, by
+   * the model's window and sinks, may be missing
    */
   append(layer: number, keys: Tensor, values: Tensor): { readonly keys: Tensor; readonly values: Tensor };
 }
@@ -141,7 +147,7 @@ export interface Forward {
  * @throws RangeError if a token is outside the vocabulary, the sequences do not fit the batch, or a position is beyond a learned table
  */
 export function forward(
-  { config, parameters: p }: Transformer,
+  model: Transformer,
   tokens: ArrayLike<number>,
   {
     batch = 1,
@@ -149,12 +155,15 @@ export function forward(
     cache,
   }: { readonly batch?: number; readonly offset?: number; readonly cache?: KeyValueCache } = {},
 ): Forward {
+  const { config, parameters: p } = model;
   const { dModel, heads, kvHeads, layers, placement } = config;
   const T = tokens.length / checkInteger("forward", "batch", batch, 1);
-  if (!(Number.isInteger(T) && T >= 1))
-    throw new RangeError(`forward: tokens must be a multiple of ${batch}, got ${tokens.length}`);
+  if (!(Number.isInteger(T) && T >= 1)) {
+    throw new RangeError(`forward: the number of tokens must be a positive multiple of ${batch}, got ${tokens.length}`);
+  }
   checkInteger("forward", "offset", offset, 0);
   if (cache && batch !== 1) throw new RangeError(`forward: a cache is for one sequence, got batch ${batch}`);
+  cache?.begin?.(model);
   const before = cache?.length ?? 0;
   const positions = Int32Array.from({ length: T }, (_, t) => offset + before + t);
   const dtype = p.embedding!.dtype;
@@ -167,7 +176,7 @@ export function forward(
     return p[`${name}.bias`] ? add(y, p[`${name}.bias`]!) : y;
   };
   const turn = config.positions === "rope" ? rotation(positions, dModel / heads) : (x: Tensor) => x;
-  const bias = scoreBias(config, T, before + T, dtype);
+  let bias: Tensor | undefined;
   const split = (x: Tensor, count: number) => transpose(reshape(x, [batch, T, count, dModel / heads]), [0, 2, 1, 3]);
   // Key and value heads get an axis for the queries of their group, over which they broadcast.
   const grouped = (x: Tensor, members: number) => reshape(x, [batch, kvHeads, members, -1, dModel / heads]);
@@ -176,6 +185,7 @@ export function forward(
     const [q, k] = [turn(split(map(x, `${block}.query`), heads)), turn(split(map(x, `${block}.key`), kvHeads))];
     const v = split(map(x, `${block}.value`), kvHeads);
     const { keys, values } = cache?.append(layer, k, v) ?? { keys: k, values: v };
+    bias ??= scoreBias(config, before, T, keys.shape[2]!, dtype);
     const mixed = attention(grouped(q, heads / kvHeads), grouped(keys, 1), grouped(values, 1), bias ? { bias } : {});
     const together = transpose(reshape(mixed, [batch, heads, T, dModel / heads]), [0, 2, 1, 3]);
     return map(reshape(together, [batch, T, dModel]), `${block}.output`);
@@ -199,7 +209,7 @@ export function forward(
     }
     residuals.push(x);
   }
-  return { logits: readOut({ config, parameters: p }, x), residuals }; // (5)
+  return { logits: readOut(model, x), residuals }; // (5)
 }
 
 /** Number of parameters by part; see `countParameters`. */
@@ -360,7 +370,10 @@ function embed(
   batch: number,
 ): Tensor {
   const x = gather(p.embedding!, tokens, [batch, positions.length]);
-  if (config.positions === "learned") return add(x, gather(p.positions!, positions));
+  if (config.positions === "learned") {
+    checkInteger("forward", "position", positions.at(-1)!, 0, config.context - 1);
+    return add(x, gather(p.positions!, positions));
+  }
   if (config.positions !== "sinusoidal") return x;
   const { data } = sinusoidalEncoding(positions, { dimension: config.dModel });
   return add(x, tensor(Array.from(data), [positions.length, config.dModel], x.dtype));
@@ -393,18 +406,28 @@ function rotation(positions: Int32Array, headDim: number): (x: Tensor) => Tensor
   );
 }
 
-/** What is added to the scores of T queries and m keys, h_kv×(h/h_kv)×T×m or T×m: the causal mask, ALiBi; undefined without either. */
+/**
+ * What is added to the scores of T queries and m keys, h_kv×(h/h_kv)×T×m or T×m: −Infinity where a query may not look, ALiBi;
+ * undefined where nothing is. Keys that a cache has dropped stood between the sinks and the others.
+ */
 function scoreBias(
-  { positions, causal, heads, kvHeads }: Required<TransformerConfig>,
+  { positions, causal, window, sinks, heads, kvHeads }: Required<TransformerConfig>,
+  before: number,
   T: number,
   m: number,
   dtype: Dtype,
 ): Tensor | undefined {
-  const mask = causal ? causalBias(T, m, dtype) : undefined;
-  if (positions !== "alibi") return mask;
-  const slopes = Array.from(alibiSlopes(heads), (slope) => Array.from(alibiBias(T, m, slope).data));
-  const bias = tensor(slopes.flat(), [kvHeads, heads / kvHeads, T, m], dtype);
-  return mask ? add(bias, mask) : bias;
+  if (!causal && positions !== "alibi") return undefined;
+  const dropped = before + T - m;
+  const rows = (slope: number) =>
+    Array.from({ length: T * m }, (_, at) => {
+      const place = (at % m) + (at % m < sinks ? 0 : dropped);
+      const distance = before + Math.floor(at / m) - place;
+      const sees = !causal || (distance >= 0 && (distance < window || place < sinks));
+      return sees ? 0 - slope * Math.abs(distance) : -Infinity;
+    });
+  if (positions !== "alibi") return tensor(rows(0), [T, m], dtype);
+  return tensor(Array.from(alibiSlopes(heads), rows).flat(), [kvHeads, heads / kvHeads, T, m], dtype);
 }
 
 function windows(corpus: ArrayLike<number>, starts: ArrayLike<number>, context: number) {
@@ -477,13 +500,18 @@ function complete(caller: string, config: TransformerConfig): Required<Transform
     positions: "rope",
     context: 64,
     causal: true,
+    window: Infinity,
+    sinks: 0,
     tiedHead: false,
     ...config,
   };
-  const { heads, kvHeads, dModel, positions } = shape;
+  const { heads, kvHeads, dModel, positions, causal, window } = shape;
   for (const name of ["vocabulary", "layers", "heads", "kvHeads", "dModel", "dFeedForward", "context"] as const) {
     checkInteger(caller, name, shape[name], 1);
   }
+  checkInteger(caller, "sinks", shape.sinks, 0);
+  if (window !== Infinity) checkInteger(caller, "window", window, 1);
+  if (window !== Infinity && !causal) throw new RangeError(`${caller}: a window needs a causal model, got ${window}`);
   checkChoice(caller, "norm", shape.norm, ["layer", "rms"]);
   checkChoice(caller, "placement", shape.placement, ["pre", "post"]);
   checkChoice(caller, "feedForward", shape.feedForward, ["gelu", "relu", "swiglu"]);
