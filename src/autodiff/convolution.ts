@@ -124,7 +124,7 @@ function correlate(x: Tensor, w: Tensor, geometry: ConvGeometry): Tensor {
 function spread(y: Tensor, w: Tensor, geometry: ConvGeometry): Tensor {
   const { rows, taps, filters } = sizes(w.shape, geometry);
   const { batch, height, width, channels } = geometry;
-  const columns = zeros(y.data, rows * taps);
+  const columns = room(y.data, rows * taps);
   multiplyBatch(rows, taps, filters, whole(y.data, filters), turned(w.data, filters), columns);
   const x = made(w, [batch, height, width, channels]);
   col2imInto(columns, geometry, x.data);
@@ -164,9 +164,23 @@ function columnsOf(x: Tensor, geometry: ConvGeometry): Floats {
   const { batch, channels, kernelHeight, kernelWidth, stride, padTop, padLeft, outHeight, outWidth } = geometry;
   const size = batch * outHeight * outWidth * kernelHeight * kernelWidth * channels;
   if (kernelHeight * kernelWidth * stride === 1 && padTop + padLeft === 0 && size === x.size) return x.data;
-  const columns = zeros(x.data, size);
+  const columns = room(x.data, size);
   im2colInto(x.data, geometry, columns);
   return columns;
+}
+
+const rooms = new Map<number, Floats>();
+
+/**
+ * Room for the rows of im2col, which every product here has done with before the next one asks. The largest so far is kept:
+ * fresh arrays of this size make the garbage collector walk the whole heap every few steps, and a notebook's kernel has a
+ * compiler in it.
+ */
+function room(like: Floats, length: number): Floats {
+  const floats = rooms.get(like.BYTES_PER_ELEMENT);
+  if (floats && floats.length >= length) return floats.subarray(0, length);
+  rooms.set(like.BYTES_PER_ELEMENT, zeros(like, length));
+  return room(like, length);
 }
 
 /** Options of pooling: the stride is the size of the window unless said otherwise; dilation is 1. */
