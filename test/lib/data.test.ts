@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { loadBreastCancer } from "../../src/lib/breast-cancer.js";
 import * as data from "../../src/lib/data.js";
 import { loadKarateClub } from "../../src/lib/karate-club.js";
 import { column, row, rowMajor } from "../../src/lib/matrix.js";
@@ -65,6 +66,25 @@ test("diabetes: the first patient of Efron's table, mean progression 152.13", ()
   expect(featureNames).toEqual(["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]);
   expect([...row(x, 0).slice(0, 8), target[0]]).toEqual([59, 2, 32.1, 101, 157, 93.2, 38, 4, 151]);
   expect(mean(target)).toBeCloseTo(152.13, 2);
+});
+
+test("breast cancer: 212 malignant and 357 benign masses, mean radius 6.981 to 28.11, mean texture 9.71 to 39.28", () => {
+  const { x, target, featureNames, targetNames } = loadBreastCancer();
+  expect([x.shape, counts(target, 2), targetNames]).toEqual([
+    [569, 30],
+    [212, 357],
+    ["malignant", "benign"],
+  ]);
+  const range = (name: string) => {
+    const values = column(x, featureNames.indexOf(name));
+    return [Math.min(...values), Math.max(...values)];
+  };
+  expect([range("mean radius"), range("mean texture")]).toEqual([
+    [6.981, 28.11],
+    [9.71, 39.28],
+  ]);
+  loadBreastCancer().target.fill(0);
+  expect(loadBreastCancer().target[568]).toBe(1);
 });
 
 test("digits: class counts of the published test set, grey levels 0 to 16, three pixels that never change", () => {

