@@ -14,11 +14,18 @@ import { matrix } from "./matrix.js";
  * loadBreastCancer().x.shape // [569, 30]
  */
 export function loadBreastCancer(): Classification {
-  const { x, target, featureNames, targetNames } = cancer;
+  const { x, target, featureNames, targetNames } = cancer as Table;
   return {
     x: matrix(x),
     target: Int32Array.from(target),
     featureNames: [...featureNames],
     targetNames: [...targetNames],
   };
+}
+
+interface Table {
+  readonly x: readonly (readonly number[])[];
+  readonly target: readonly number[];
+  readonly featureNames: readonly string[];
+  readonly targetNames: readonly string[];
 }
