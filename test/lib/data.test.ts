@@ -6,6 +6,7 @@ import { loadBreastCancer } from "../../src/lib/breast-cancer.js";
 import * as data from "../../src/lib/data.js";
 import { loadKarateClub } from "../../src/lib/karate-club.js";
 import { column, row, rowMajor } from "../../src/lib/matrix.js";
+import { loadSeattleWeather } from "../../src/lib/seattle-weather.js";
 import { root } from "../../tools/project.ts";
 
 const folder = join(root, "data");
@@ -120,6 +121,16 @@ test("karate club: Zachary's 34 members and 78 friendships, 17 on each side, the
   expect([targetNames[target[0]!], targetNames[target[33]!]]).toEqual(["Mr. Hi", "Officer"]);
   (edges as unknown[]).pop();
   expect(loadKarateClub().edges).toHaveLength(78);
+});
+
+test("Seattle's weather: four years of days, 641 of rain, 640 of sun; it begins with drizzle and three days of rain", () => {
+  const { weather, weatherNames } = loadSeattleWeather();
+  expect(weather).toHaveLength(4 * 365 + 1);
+  expect(weatherNames).toEqual(["sun", "rain", "fog", "drizzle", "snow"]);
+  expect(counts(weather, 5)).toEqual([640, 641, 101, 53, 26]);
+  expect(Array.from(weather.slice(0, 4), (state) => weatherNames[state])).toEqual(["drizzle", "rain", "rain", "rain"]);
+  weather.fill(9);
+  expect(loadSeattleWeather().weather[0]).toBe(3);
 });
 
 test("a caller's changes reach nobody else", () => {

