@@ -597,6 +597,9 @@ describe("edges", () => {
     const small = quantizeBlocks([0, 1e-9, 0, 0], { element: "e2m1", blockSize: 2, scale: "e4m3fn" });
     expect(small.scales).toEqual(Float64Array.of(2 ** -9, 2 ** -9));
     expect(quantizeBlocks([1e300], { element: "e2m1" }).scales[0]).toBe(2 ** 127);
+    expect(quantizeBlocks([1e-300], { element: "e2m1" }).scales[0]).toBe(2 ** -127);
+    // The product, 1 + 2⁻⁶ + 2⁻¹⁴, is rounded before it is added.
+    expect(dot([1, 1.0078125], [-1.015625, 1.0078125], { format: "bf16" })).toBe(0);
     expect(quantizeBlocks([1e9], { element: "e2m1", scale: "e4m3fn" }).dequantized[0]).toBe(6 * 448);
     expect(quantizeBlocks([1e-300], { element: "e2m1", scale: "e4m3fn", tensorScale: true }).tensorScale).toBe(
       2 ** -149,
@@ -674,6 +677,11 @@ describe("edges", () => {
       "sum: algorithm must be one of 'naive', 'pairwise', 'kahan', got 'fast'",
     ],
     ["lengths", () => dot([1, 2], [1], { format: "fp16" }), "dot: b must have length 2, got 1"],
+    [
+      "a product's factor",
+      () => dot([NaN], [1], { format: "e2m1", accumulator: "fp32" }),
+      "dot: x must not be NaN, which e2m1 has not, got NaN",
+    ],
     [
       "element",
       () => quantizeBlocks([1], { element: "fp16" as "e2m1" }),
