@@ -575,8 +575,8 @@ export function cnnLogits(model: Cnn, data: LabelledImages): Matrix {
     throw new RangeError(`cnnLogits: images must be ${model.inputShape.join("×")}, got ${shape.join("×")}`);
   }
   const logits = new Float64Array(data.n * 10);
-  for (let start = 0; start < data.n; start += 250) {
-    const some = Int32Array.from({ length: Math.min(250, data.n - start) }, (_, i) => start + i);
+  for (let start = 0; start < data.n; start += 32) {
+    const some = Int32Array.from({ length: Math.min(32, data.n - start) }, (_, i) => start + i); // what fits into a cache
     logits.set(noGrad(() => forward(model, gatherImages(data, some))).data, start * 10);
   }
   return matrixOver(logits, data.n, 10);
