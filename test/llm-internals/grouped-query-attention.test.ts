@@ -26,7 +26,14 @@ import {
   kvCacheBytes,
   meanPoolKvHeads,
 } from "../../src/demos/llm-internals/grouped-query-attention.js";
+import {
+  createTransformer,
+  evaluate,
+  trainTransformerSteps,
+} from "../../src/demos/llm-internals/transformer-architecture.js";
+import { AdamW } from "../../src/demos/training-fundamentals/adam-and-adamw.js";
 import { SHAPES } from "../../src/figures/llm-internals/grouped-query-attention.js";
+import { loadCheckpoint } from "../../src/lib/checkpoints.js";
 import {
   frobeniusNorm,
   type Matrix,
@@ -37,6 +44,7 @@ import {
   toRows,
   transpose,
 } from "../../src/lib/matrix.js";
+import { loadMobyDick } from "../../src/lib/moby-dick.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
 import { withTensorFlow } from "../parity.js";
@@ -56,6 +64,13 @@ interface Case extends Rows {
 interface Fixture {
   readonly cases: readonly Case[];
   readonly pooled: { readonly many: number[][]; readonly mean: number[][] };
+  readonly starts: number[];
+  readonly conversions: readonly {
+    readonly kvHeads: number;
+    readonly mean: number;
+    readonly first: number;
+    readonly lost: number[];
+  }[];
 }
 const weightsOf = ({ wq, wk, wv, wo }: Rows): AttentionWeights => ({
   wq: matrix(wq),
@@ -367,6 +382,57 @@ claim("a-past-continues-exactly", () => {
     }),
     runs,
   );
+});
+
+claim("conversion-needs-training", () => {
+  const { characters, config, parameters } = loadCheckpoint("tiny-rope");
+  const codes = new Map([...characters].map((character, code) => [character, code]));
+  const novel = Int32Array.from(loadMobyDick().text, (character) => codes.get(character)!);
+  const { starts, conversions } = oracle<Fixture>();
+  const wide = (p: Float32Array) => matrixOver(Float64Array.from(p), p.length / 32, 32);
+  const mean = (W: Matrix, kvHeads: number) => meanPoolKvHeads({ wk: W, wv: W }, { heads: 4, kvHeads, headDim: 8 }).wk;
+  const first = (W: Matrix, kvHeads: number) =>
+    matrix(toRows(W).map((r) => r.filter((_, c) => Math.floor(c / 8) % (4 / kvHeads) === 0)));
+  const converted = (kvHeads: number, fewer: typeof mean) => {
+    const model = createTransformer({ ...config, kvHeads });
+    for (const [name, p] of Object.entries(parameters)) {
+      model.parameters[name]!.data.set(/key|value/.test(name) ? fewer(wide(p), kvHeads).data : p);
+    }
+    return model;
+  };
+  const rounded: string[][] = [];
+  for (const { kvHeads, lost, ...theirs } of conversions) {
+    const mine = [mean, first].map((fewer) => evaluate(converted(kvHeads, fewer), novel, starts, 64));
+    expect(Math.abs(mine[0]! - theirs.mean)).toBeLessThan(1e-4); // the model is float32
+    expect(Math.abs(mine[1]! - theirs.first)).toBeLessThan(1e-4);
+    rounded.push(mine.map((loss) => loss.toFixed(2)));
+    [0, 1].forEach((block) => {
+      const wk = wide(parameters[`blocks.${block}.key.weight`]!);
+      const pooled = mean(wk, kvHeads);
+      const weights = { wq: wk, wk: pooled, wv: pooled, wo: wk };
+      const error = map(expandKvHeads(weights, { heads: 4, kvHeads }).wk, (v, at) => v - wk.data[at]!);
+      expect((frobeniusNorm(error) / frobeniusNorm(wk)) ** 2).toBeCloseTo(lost[block]!, 9);
+    });
+  }
+  expect(rounded).toEqual([
+    ["1.82", "1.82"],
+    ["3.29", "3.11"],
+    ["3.93", "4.29"],
+  ]);
+  expect(conversions.map(({ lost }) => lost.map((share) => Math.round(100 * share)))).toEqual([
+    [0, 0],
+    [48, 48],
+    [72, 75],
+  ]);
+  const upTrain = (steps: number) => {
+    const model = converted(1, mean);
+    const optimizer = new AdamW({ lr: 3e-3, weightDecay: 0 });
+    const options = { optimizer, steps, batch: 1, context: 64, seed: 2 };
+    return [model, [...trainTransformerSteps(model, novel.subarray(0, 1_100_000), options)]] as const;
+  };
+  const [model, steps] = upTrain(25);
+  expect(evaluate(model, novel, starts, 64)).toBeLessThan(2.9);
+  expect(upTrain(5)[1]).toEqual(steps.slice(0, 5));
 });
 
 claim("interleaved-groups-are-silently-wrong", () => {

@@ -8,7 +8,7 @@
  * But:
  * - Arrays take one sequence at a time, in float64; `groupedAttention` takes batches of tensors, and trains.
  * - A past is copied when it grows: a cache that keeps room calls `groupedDotProductAttention` on its own arrays.
- * - Conversion is pooling only; training on afterwards, as the paper does, needs a trained model.
+ * - Conversion is pooling only; the training that has to follow is done on a whole model, in the note.
  */
 import { reshape, transpose } from "../../autodiff/ops.js";
 import { checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";

@@ -68,7 +68,7 @@ export const cacheFigure = figure(
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
       description:
         `Cache${where} of ${sequences} sequences in GiB against the context, both logarithmic, for ${model} in bfloat16 on ` +
-        `${tensorParallel} devices of 80 GiB. At 8,192 tokens ${heads} key heads take ${gib(heads, 8192).toFixed(1)} GiB, ${chosen} take ` +
+        `${tensorParallel} device${tensorParallel === 1 ? "" : "s"} of 80 GiB. At 8,192 tokens ${heads} key heads take ${gib(heads, 8192).toFixed(1)} GiB, ${chosen} take ` +
         `${gib(chosen, 8192).toFixed(1)}, one takes ${gib(1, 8192).toFixed(2)}. The weights take ${weights.toFixed(1)} GiB; ${found}.`,
       title: {
         text: `${chosen} key heads: ${gib(chosen, 8192).toFixed(1)} GiB at 8,192 tokens (${gib(heads, 8192).toFixed(1)} with ${heads})`,

@@ -1,8 +1,10 @@
 """Grouped-query attention by PyTorch in float64: projections, rotation by complex numbers, scaled_dot_product_attention on
-repeated heads and with its own grouping (enable_gqa), gradients of the shared heads; means of groups of heads."""
+repeated heads and with its own grouping (enable_gqa), gradients of the shared heads; means of groups of heads; losses of the
+trained model of data/ with fewer key heads."""
 
 import numpy as np
 import torch
+from decoder import load_decoder, logits, novel
 from oracle import emit
 from torch.nn import functional as F
 
@@ -51,4 +53,32 @@ cases = [
 ]
 many = rng.standard_normal((5, 12))  # 6 heads of 2
 mean = many.reshape(5, 2, 3, 2).mean(2).reshape(5, 4)
-emit(["numpy", "torch"], cases=cases, pooled={"many": many, "mean": mean})
+STARTS = [1_100_000 + 3000 * i for i in range(8)]
+config, characters, trained = load_decoder("tiny-rope")
+codes = novel(characters, max(STARTS) + 65)
+inputs, targets = (torch.stack([codes[start + shift : start + shift + 64] for start in STARTS]) for shift in (0, 1))
+
+
+def converted(kv_heads, way):
+    """Loss on 8 windows of 64 characters with the mean, or the first, of each group's key and value heads."""
+
+    def fewer(w):
+        groups = w.reshape(*w.shape[:-1], kv_heads, 4 // kv_heads, 8)
+        return (groups.mean(-2) if way == "mean" else groups[..., 0, :]).flatten(-2)
+
+    p = {name: fewer(w) if ".key." in name or ".value." in name else w for name, w in trained.items()}
+    with torch.no_grad():
+        return F.cross_entropy(logits(config, p, inputs).flatten(0, 1), targets.flatten()).item()
+
+
+def lost(kv_heads):
+    """Share of the squares of the key weights of each block that the mean loses."""
+    keys = [trained[f"blocks.{layer}.key.weight"].reshape(32, kv_heads, 4 // kv_heads, 8) for layer in (0, 1)]
+    return [(((w - w.mean(2, keepdim=True)) ** 2).sum() / (w**2).sum()).item() for w in keys]
+
+
+conversions = [
+    {"kvHeads": kv_heads, "mean": converted(kv_heads, "mean"), "first": converted(kv_heads, "first"), "lost": lost(kv_heads)}
+    for kv_heads in (4, 2, 1)
+]
+emit(["numpy", "torch"], cases=cases, pooled={"many": many, "mean": mean}, starts=STARTS, conversions=conversions)
