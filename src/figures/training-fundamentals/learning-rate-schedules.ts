@@ -179,21 +179,21 @@ export const warmupFigure = figure(
       data: { values: [...cold.values, ...warm.values] },
       hconcat: [
         {
-          width: 270,
+          width: 268,
           height: 220,
           layer: [
             {
               mark: { type: "line", strokeWidth: 2.5, clip: true },
-              encoding: { x, y: { field: "lr", ...log([1e-3, 3], "rate η, and its limit") }, color },
+              encoding: { x, y: { field: "lr", ...log([1e-4, 3], "rate η, and its limit") }, color },
             },
             {
               mark: { type: "line", strokeDash: [5, 3], strokeWidth: 1.5, clip: true },
-              encoding: { x, y: { field: "limit", ...log([1e-3, 3], "rate η, and its limit") }, color },
+              encoding: { x, y: { field: "limit", ...log([1e-4, 3], "rate η, and its limit") }, color },
             },
           ],
         },
         {
-          width: 270,
+          width: 268,
           height: 220,
           mark: { type: "line", strokeWidth: 2.5, point: { size: 25 }, clip: true },
           encoding: { x, y: { field: "size", ...log([1e-4, 1e3], "distance |x| to the minimum") }, color },
