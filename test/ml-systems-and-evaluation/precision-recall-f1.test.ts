@@ -116,3 +116,21 @@ test.each<[() => unknown, string]>([
 test("0/0 is named", () => {
   expect(fromCounts({ tp: 0, fn: 0, fp: 0 }).undefinedMetrics).toEqual(["precision", "recall", "fscore"]);
 });
+
+test("a small gain in recall and in precision are worth the same where R = βP", () => {
+  for (const beta of [0.5, 1, 2]) {
+    const f = (p: number, r: number) => {
+      const tp = 1000;
+      return fromCounts({ tp, fp: tp / p - tp, fn: tp / r - tp }, { beta }).fscore;
+    };
+    const [p, r, h] = [0.4, 0.4 * beta, 1e-5];
+    const byPrecision = (f(p + h, r) - f(p - h, r)) / (2 * h);
+    const byRecall = (f(p, r + h) - f(p, r - h)) / (2 * h);
+    expect(byRecall).toBeCloseTo(byPrecision, 7); // truncation h² and rounding 1e-16/h
+  }
+});
+
+test("inputs unchanged", () => {
+  const [scores, y] = [Object.freeze([0.2, 0.9, 0.4]), Object.freeze([0, 1, 1])];
+  expect(bestThreshold(scores, y)).toEqual({ threshold: 0.4, fscore: 1 });
+});
