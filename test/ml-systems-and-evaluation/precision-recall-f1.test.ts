@@ -96,10 +96,10 @@ test("scikit-learn: counts, sweeps with ties, macro F1", () => {
 });
 
 test.each<[() => unknown, string]>([
-  [() => fromCounts({ tp: -1, fn: 0, fp: 0 }), "fromCounts: tp must be a finite number in [0, Infinity), got -1"],
+  [() => fromCounts({ tp: -1, fn: 0, fp: 0 }), "fromCounts: tp must be a finite number in [0, 1e+100], got -1"],
   [
     () => fromCounts({ tp: 1, fn: 0, fp: 0 }, { beta: NaN }),
-    "fromCounts: beta must be a finite number in [0, Infinity), got NaN",
+    "fromCounts: beta must be a finite number in [0, 1e+100], got NaN",
   ],
   [
     () => fromCounts({ tp: 0, fn: 1, fp: 0 }, { zeroDivision: "throw" }),
@@ -133,4 +133,15 @@ test("a small gain in recall and in precision are worth the same where R = βP",
 test("inputs unchanged", () => {
   const [scores, y] = [Object.freeze([0.2, 0.9, 0.4]), Object.freeze([0, 1, 1])];
   expect(bestThreshold(scores, y)).toEqual({ threshold: 0.4, fscore: 1 });
+});
+
+test("ties go to the highest threshold, all wrong is 0, and the largest counts and β stay finite", () => {
+  expect(bestThreshold([0.9, 0.8, 0.6, 0.4], [1, 0, 0, 1])).toEqual({ threshold: 0.9, fscore: 2 / 3 }); // 0.4 has it too
+  const allWrong = matrix([
+    [0, 3],
+    [5, 0],
+  ]);
+  expect(macroF1(allWrong)).toEqual({ meanOfF1: 0, f1OfMeans: 0 });
+  expect(fromCounts({ tp: 1e100, fn: 1e100, fp: 0 }, { beta: 1e100 }).fscore).toBeCloseTo(0.5, 14);
+  expect(() => fromCounts({ tp: 1e308, fn: 0, fp: 0 })).toThrow(RangeError);
 });

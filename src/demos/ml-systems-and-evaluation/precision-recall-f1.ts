@@ -16,7 +16,7 @@ import { type BinaryCounts, oneVsRest, ratios, type ZeroDivisionOption } from ".
 
 /** β and the value of 0/0. */
 export interface FscoreOptions extends ZeroDivisionOption {
-  /** β ≥ 0, finite: how many times as much recall counts as precision; 0 is precision itself; default 1 */
+  /** β in [0, 1e100]: how many times as much recall counts as precision; 0 is precision itself; default 1 */
   readonly beta?: number;
 }
 
@@ -35,7 +35,7 @@ export interface Fscore {
 /**
  * Precision, recall and F_β of counts. True negatives take no part.
  *
- * @throws {RangeError} a count negative or not finite, β negative or not finite, or as `ratios`
+ * @throws {RangeError} a count or β outside [0, 1e100], or as `ratios`
  * @example
  * fromCounts({ tp: 90, fn: 10, fp: 40 }).fscore // 0.7826
  */
@@ -44,7 +44,9 @@ export function fromCounts(
   { beta = 1, zeroDivision }: FscoreOptions = {},
 ): Fscore {
   const caller = "fromCounts";
-  for (const [name, value] of Object.entries({ tp, fn, fp, beta })) checkNumber(caller, name, value, { min: 0 });
+  for (const [name, value] of Object.entries({ tp, fn, fp, beta })) {
+    checkNumber(caller, name, value, { min: 0, max: 1e100 }); // so that β² · count does not overflow
+  }
   const { ratio, undefinedMetrics } = ratios(caller, zeroDivision);
   const b2 = beta * beta;
   const precision = ratio("precision", tp, tp + fp); // (1)
