@@ -428,6 +428,9 @@ describe("schedule", () => {
       expect(schedule(kind, { peak: 1 })(1e9)).toBeGreaterThan(0);
     }
     expect(schedule("step", { peak: 1, milestones: [3, 3] })(1e9)).toBeCloseTo(0.01, 15);
+    expect([24, 99, 1e9].map(schedule("inverse-sqrt", { peak: 1, warmupSteps: 4, minLr: 0.25 }))).toEqual([
+      0.4, 0.25, 0.25,
+    ]);
     const clamped = schedule("cosine", { peak: 1, totalSteps: 8, clamp: true });
     expect([8, 9, 1e12].map(clamped)).toEqual(Array(3).fill(clamped(7)));
     expect(schedule("sgdr", { peak: 1, periodFactor: 1, period: 4 })(4e9 + 2)).toBeCloseTo(0.5, 12);
@@ -595,6 +598,7 @@ describe("noisyQuadratic and sgdQuadratic", () => {
     expect(() => noisyQuadratic(lr, { ...good, x0: [1e308, 0] })).toThrow(
       new RangeError("noisyQuadratic: the loss at x0 must be finite, got Infinity"),
     );
+    expect([...noisyQuadraticSteps(lr, { curvatures: [0], noise: [0], x0: [1e200], steps: 1 })]).toEqual([]); // E[x²] is not finite
     // E[x²] = 1e308 is finite, its loss is not
     expect([...noisyQuadraticSteps(lr, { curvatures: [4], noise: [0], x0: [1e154], steps: 1 })]).toEqual([]);
     expect(noisyQuadratic(lr, { ...good, steps: 0 }).losses).toEqual(Float64Array.of(20.5)); // 9/2 + 16
@@ -706,6 +710,13 @@ describe("sharpness", () => {
       converged: false,
     });
     expect(sharpness(diagonal([1, 2]), 2, { seed: 1 })).not.toEqual(sharpness(diagonal([1, 2]), 2));
+    // 100 products at most, and a thousandth is close enough
+    let calls = 0;
+    const restless = (v: Float64Array) => v.map((vi) => (++calls % 2 ? 2 : 1) * vi);
+    expect(sharpness(restless, 1)).toMatchObject({ iterations: 100, converged: false });
+    const close = diagonal([5, 4]);
+    expect(sharpness(close, 2)).toEqual(sharpness(close, 2, { iterations: 100, tol: 1e-3, seed: 0 }));
+    expect(sharpness(close, 2, { tol: 1e-2 }).iterations).toBeLessThan(sharpness(close, 2).iterations);
     expect(sharpness(diagonal([1e300, 1]), 2).curvature / 1e300).toBeCloseTo(1, 3); // v is normalised without overflow
   });
 
