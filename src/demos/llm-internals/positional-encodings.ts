@@ -9,13 +9,14 @@
  * Follows Press, Smith, Lewis, "Train Short, Test Long: Attention with Linear Biases Enables Input Length Extrapolation",
  * 2022. https://arxiv.org/abs/2108.12409
  * But:
- * - One head in one layer at a time, with random weights: what trained models make of lengths they have not seen is not here.
+ * - `positionedAttention` is one head in one layer; a whole model is measured from outside, as a function from tokens to logits.
+ * - T5's table of biases and a learned table of positions are taken as they are: nothing is trained here.
  */
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
-import { identity, type Matrix, matrixOver, row, transpose, zeros } from "../../lib/matrix.js";
+import { type Matrix, matrixOver, maxAbsDifference, row, transpose, zeros } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
 import { matmul } from "../linear-algebra/matrices-as-linear-maps.js";
-import { softmax } from "../training-fundamentals/cross-entropy-and-softmax.js";
+import { crossEntropy, softmax } from "../training-fundamentals/cross-entropy-and-softmax.js";
 import { applyRope, inverseFrequencies } from "./rotary-position-embeddings.js";
 
 /**
@@ -49,7 +50,11 @@ export function sinusoidalEncoding(
  * Rows of a table of learned vectors.
  *
  * @param table limit×d
+ * @param positions n integers in [0, limit)
+ * @returns n×d
  * @throws RangeError if a position has no row: beyond the table there is nothing
+ * @example
+ * toRows(learnedEncoding(matrix([[1, 2], [3, 4]]), [1, 1, 0])) // [[3, 4], [3, 4], [1, 2]]
  */
 export function learnedEncoding(table: Matrix, positions: ArrayLike<number>): Matrix {
   const [limit, d] = checkMatrix("learnedEncoding", "table", table);
@@ -65,6 +70,8 @@ export function learnedEncoding(table: Matrix, positions: ArrayLike<number>): Ma
  * The slopes of ALiBi, one for each head: 2^(−8j/h), j = 1 … h, for a power of two; otherwise those of the power of two
  * below, and then every second one of twice as many (3).
  *
+ * @param heads h, a positive integer
+ * @throws RangeError if it is not
  * @example
  * alibiSlopes(4) // [0.25, 0.0625, 0.015625, 0.00390625]
  */
@@ -80,7 +87,11 @@ export function alibiSlopes(heads: number): Float64Array {
  * ALiBi's bias of the scores: −slope·(i − j) for key j at or before query i (2). With more keys than queries, the last query is
  * at the last key. Keys after the query get −slope·|i − j|; a causal mask removes them.
  *
+ * @param slope m ≥ 0
  * @returns queryLength×keyLength
+ * @throws RangeError if a length is no positive integer, or the slope is negative or not finite
+ * @example
+ * toRows(alibiBias(2, 3, 0.5)) // [[-0.5, 0, -0.5], [-1, -0.5, 0]]
  */
 export function alibiBias(queryLength: number, keyLength: number, slope: number): Matrix {
   checkInteger("alibiBias", "queryLength", queryLength, 1);
@@ -148,7 +159,16 @@ export interface HeadWeights {
   readonly t5Bias: Float64Array;
 }
 
-/** Random weights of a head: entries N(0, 1/d), a table of standard normal rows. */
+/**
+ * Random weights of a head: entries N(0, 1/d), a table of standard normal rows, standard normal biases.
+ *
+ * @param d width, even for the schemes that have pairs
+ * @param options.limit rows of the table, default 64
+ * @param options.seed default 0
+ * @throws RangeError if d is not an integer of at least 2, or the limit not a positive one
+ * @example
+ * randomHead(8, { limit: 5 }).table.shape // [5, 8]
+ */
 export function randomHead(
   d: number,
   { limit = 64, seed = 0 }: { readonly limit?: number; readonly seed?: number } = {},
@@ -197,7 +217,10 @@ export interface PositionedAttention {
  * One head of self-attention under any of the schemes (5): the same weights, told the positions in different ways.
  *
  * @param X n×d tokens
- * @throws RangeError if the weights are not d×d, or a learned table has no row for a position
+ * @throws RangeError if the weights are not d×d, a learned table has no row for a position, or d is odd for pairs
+ * @example
+ * const X = matrix([[1, 0], [0, 1]]);
+ * toRows(positionedAttention(X, randomHead(2), { scheme: "alibi" }).weights)[0] // [1, 0]
  */
 export function positionedAttention(
   X: Matrix,
@@ -241,14 +264,20 @@ export function positionedAttention(
 /**
  * The rotation that takes every sinusoidal encoding to the one k positions further: PE(p + k) = R(k)·PE(p), for all p (6).
  *
+ * @param k any number, also negative
+ * @param options.dimension d, even
+ * @param options.base default 10,000
  * @returns d×d, block-diagonal
+ * @throws RangeError if the dimension is odd or k is not finite
+ * @example
+ * toRows(sinusoidalShift(Math.PI / 2, { dimension: 2 })) // [[0, 1], [-1, 0]]
  */
 export function sinusoidalShift(
   k: number,
   { dimension, base = 10_000 }: { readonly dimension: number; readonly base?: number },
 ): Matrix {
   checkNumber("sinusoidalShift", "k", k);
-  const R = identity(dimension);
+  const R = zeros(dimension, dimension);
   inverseFrequencies(dimension, { base }).forEach((omega, i) => {
     const [cosine, sine] = [Math.cos(k * omega), Math.sin(k * omega)];
     R.set(2 * i, 2 * i, cosine);
@@ -257,4 +286,60 @@ export function sinusoidalShift(
     R.set(2 * i + 1, 2 * i + 1, cosine);
   });
   return R;
+}
+
+/** A language model from outside: tokens, and the position of the first of them, to the logits of the token after each, n×V. */
+export type LanguageModel = (tokens: ArrayLike<number>, offset: number) => Matrix;
+
+/**
+ * How far a logit of a model moves, at most, when all positions are raised: rounding only where distances alone count.
+ *
+ * @param tokens the same in both places
+ * @param offset position of the first token instead of 0
+ * @throws RangeError if the offset is no integer of at least 0
+ * @example
+ * const blind = () => matrix([[0, 1]]);
+ * shiftSensitivity(blind, [7], 1000) // 0
+ */
+export function shiftSensitivity(model: LanguageModel, tokens: ArrayLike<number>, offset: number): number {
+  checkInteger("shiftSensitivity", "offset", offset, 0);
+  return maxAbsDifference(model(tokens, 0), model(tokens, offset));
+}
+
+/**
+ * Mean loss of a model on the same tokens of a text, seen from inputs of different lengths (7). As the tokens are the same, only
+ * the length makes a difference: at length n they are predicted at the positions n − last … n − 1.
+ *
+ * @param tokens the text
+ * @param options.lengths of the inputs, each at least `last`
+ * @param options.ends where inputs end: the tokens before each of these places are predicted
+ * @param options.last how many of them, default 32
+ * @returns nats per token, for each length
+ * @throws RangeError if a length is below `last`, there is no end, or one leaves no room for an input
+ * @example
+ * const even = (tokens: ArrayLike<number>) => matrix(Array.from(tokens, () => [0, 0]));
+ * extrapolationCurve(even, Int32Array.of(0, 1, 1, 0, 1, 0), { lengths: [2, 5], ends: [6], last: 2 }) // [0.693147, 0.693147]
+ */
+export function extrapolationCurve(
+  model: LanguageModel,
+  tokens: Int32Array,
+  {
+    lengths,
+    ends,
+    last = 32,
+  }: { readonly lengths: readonly number[]; readonly ends: ArrayLike<number>; readonly last?: number },
+): Float64Array {
+  checkInteger("extrapolationCurve", "last", last, 1);
+  checkInteger("extrapolationCurve", "number of ends", ends.length, 1);
+  return Float64Array.from(lengths, (length, l) => {
+    checkInteger("extrapolationCurve", `lengths[${l}]`, length, last);
+    let sum = 0;
+    for (let e = 0; e < ends.length; e++) {
+      const end = checkInteger("extrapolationCurve", `ends[${e}]`, ends[e]!, length + 1, tokens.length);
+      const logits = model(tokens.subarray(end - 1 - length, end - 1), 0);
+      const { losses } = crossEntropy(logits, tokens.subarray(end - length, end));
+      for (const loss of losses.subarray(length - last)) sum += loss; // (7)
+    }
+    return sum / (ends.length * last);
+  });
 }

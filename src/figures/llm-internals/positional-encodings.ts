@@ -87,7 +87,7 @@ export const sinusoidsFigure = figure(
       entries.map((value, coordinate) => ({ position, coordinate, value: Number(value.toFixed(3)) })),
     );
     const still = Array.from({ length: dimension / 2 }, (_, i) => i).filter(
-      (i) => 10 ** (-logBase * ((2 * i) / dimension)) * positions < Math.PI / 2,
+      (i) => 10 ** (-logBase * ((2 * i) / dimension)) * (positions - 1) < Math.PI / 2,
     ).length;
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
