@@ -10,7 +10,7 @@
  * - Decoder or encoder, not both: no cross-attention, no dropout.
  * - Linear maps have biases exactly where the norms have them ('layer'), as in GPT-2; 'rms' models have none, as in Llama.
  */
-import { layerNorm, rmsNorm } from "../../autodiff/layers.js";
+import { full, layerNorm, normal, rmsNorm, uniform } from "../../autodiff/layers.js";
 import { add, crossEntropy, gather, gelu, matmul, mul, relu, reshape, silu, transpose } from "../../autodiff/ops.js";
 import { batches, type Optimizer, type TrainStep, trainSteps } from "../../autodiff/train.js";
 import { checkChoice, checkInteger } from "../../lib/check.js";
@@ -56,6 +56,8 @@ export interface TransformerConfig {
   readonly sinks?: number;
   /** whether the output projection is the embedding, default false */
   readonly tiedHead?: boolean;
+  /** a piece that is left out, to see what it is good for; default 'nothing' */
+  readonly without?: "nothing" | "attention" | "feedForward" | "norm" | "residual";
 }
 
 /** Parameters by name: `embedding`, `blocks.0.query.weight`, …; float32 or float64. */
@@ -83,17 +85,13 @@ export function createTransformer(
 ): Transformer {
   const shape = complete("createTransformer", config);
   const draw = random(seed);
-  const entries = parameterShapes(shape).map(({ name, shape: sizes, kind }) => {
-    const bound = 1 / Math.sqrt(sizes[0]!);
-    const value = {
-      gain: () => 1,
-      bias: () => 0,
-      embedding: () => 0.02 * draw.normal(),
-      weight: () => bound * (2 * draw.uniform() - 1),
-    }[kind];
-    const size = sizes.reduce((product, n) => product * n, 1);
-    return [name, tensor(Array.from({ length: size }, value), sizes, dtype)] as const;
-  });
+  const fresh = {
+    gain: (sizes: readonly number[]) => full(sizes, 1, dtype),
+    bias: (sizes: readonly number[]) => full(sizes, 0, dtype),
+    embedding: (sizes: readonly number[]) => normal(sizes, 0.02, draw, dtype),
+    weight: (sizes: readonly number[]) => uniform(sizes, 1 / Math.sqrt(sizes[0]!), draw, dtype),
+  };
+  const entries = parameterShapes(shape).map(({ name, shape: sizes, kind }) => [name, fresh[kind](sizes)] as const);
   return { config: shape, parameters: Object.fromEntries(entries) };
 }
 
@@ -156,7 +154,7 @@ export function forward(
   }: { readonly batch?: number; readonly offset?: number; readonly cache?: KeyValueCache } = {},
 ): Forward {
   const { config, parameters: p } = model;
-  const { dModel, heads, kvHeads, layers, placement } = config;
+  const { dModel, heads, kvHeads, layers, placement, without } = config;
   const T = tokens.length / checkInteger("forward", "batch", batch, 1);
   if (!(Number.isInteger(T) && T >= 1)) {
     throw new RangeError(`forward: the number of tokens must be a positive multiple of ${batch}, got ${tokens.length}`);
@@ -167,10 +165,7 @@ export function forward(
   const before = cache?.length ?? 0;
   const positions = Int32Array.from({ length: T }, (_, t) => offset + before + t);
   const dtype = p.embedding!.dtype;
-  const norm = (x: Tensor, name: string) =>
-    config.norm === "layer"
-      ? layerNorm(x, { gain: p[`${name}.gain`]!, bias: p[`${name}.bias`]! })
-      : rmsNorm(x, p[`${name}.gain`]!);
+  const norm = (x: Tensor, name: string) => normalise(model, x, name);
   const map = (x: Tensor, name: string) => {
     const y = matmul(x, p[`${name}.weight`]!);
     return p[`${name}.bias`] ? add(y, p[`${name}.bias`]!) : y;
@@ -198,15 +193,14 @@ export function forward(
 
   let x = embed(config, p, tokens, positions, batch); // (1)
   const residuals = [x];
+  const read = (sublayer: (x: Tensor) => Tensor, name: string) => {
+    const plus = (y: Tensor) => (without === "residual" ? y : add(x, y));
+    x = placement === "pre" ? plus(sublayer(norm(x, name))) : norm(plus(sublayer(x)), name); // (2), (3) or (4)
+  };
   for (let layer = 0; layer < layers; layer++) {
     const block = `blocks.${layer}`;
-    if (placement === "pre") {
-      x = add(x, attend(norm(x, `${block}.norm1`), layer, block)); // (2)
-      x = add(x, transform(norm(x, `${block}.norm2`), block)); // (3)
-    } else {
-      x = norm(add(x, attend(x, layer, block)), `${block}.norm1`); // (4)
-      x = norm(add(x, transform(x, block)), `${block}.norm2`);
-    }
+    if (without !== "attention") read((y) => attend(y, layer, block), `${block}.norm1`);
+    if (without !== "feedForward") read((y) => transform(y, block), `${block}.norm2`);
     residuals.push(x);
   }
   return { logits: readOut(model, x), residuals }; // (5)
@@ -252,9 +246,10 @@ export function forwardFlops(
   config: TransformerConfig,
   n: number,
 ): { readonly linear: number; readonly attention: number; readonly head: number } {
-  const { layers, dModel, vocabulary } = complete("forwardFlops", config);
+  const shape = complete("forwardFlops", config);
+  const { layers, dModel, vocabulary } = shape;
   checkInteger("forwardFlops", "n", n, 1);
-  const weights = parameterShapes(complete("forwardFlops", config)).filter(({ name }) => /^blocks.*weight$/.test(name));
+  const weights = parameterShapes(shape).filter(({ name }) => /^blocks.*weight$/.test(name));
   const linear = 2 * weights.reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
   return { linear, attention: 4 * n * dModel * layers, head: 2 * dModel * vocabulary };
 }
@@ -296,13 +291,22 @@ export function* trainTransformerSteps(
   });
 }
 
-/** Mean loss in nats of the next token over windows of a text that start at these places; nothing is recorded. */
+/**
+ * Mean loss in nats of the next token over windows of a text; nothing is recorded.
+ *
+ * @param starts where the windows begin
+ * @param context tokens in a window
+ * @throws RangeError if a window does not lie within the text
+ */
 export function evaluate(
   model: Transformer,
   corpus: ArrayLike<number>,
   starts: ArrayLike<number>,
   context: number,
 ): number {
+  for (let i = 0; i < starts.length; i++) {
+    checkInteger("evaluate", `starts[${i}]`, starts[i]!, 0, corpus.length - context - 1);
+  }
   const { tokens, targets } = windows(corpus, starts, context);
   return noGrad(() => crossEntropy(forward(model, tokens, { batch: starts.length }).logits, targets)).item();
 }
@@ -379,15 +383,16 @@ function embed(
   return add(x, tensor(Array.from(data), [positions.length, config.dModel], x.dtype));
 }
 
+function normalise({ config, parameters: p }: Transformer, x: Tensor, name: string): Tensor {
+  if (config.without === "norm") return x;
+  if (config.norm === "rms") return rmsNorm(x, p[`${name}.gain`]!);
+  return layerNorm(x, { gain: p[`${name}.gain`]!, bias: p[`${name}.bias`]! });
+}
+
 /** Logits from a residual stream: the last norm of 'pre' models, then the output projection. */
-function readOut({ config, parameters: p }: Transformer, x: Tensor): Tensor {
-  let y = x;
-  if (config.placement === "pre") {
-    y =
-      config.norm === "layer"
-        ? layerNorm(x, { gain: p["norm.gain"]!, bias: p["norm.bias"]! })
-        : rmsNorm(x, p["norm.gain"]!);
-  }
+function readOut(model: Transformer, x: Tensor): Tensor {
+  const { config, parameters: p } = model;
+  const y = config.placement === "pre" ? normalise(model, x, "norm") : x;
   return config.tiedHead ? matmul(y, p.embedding!, { transposeB: true }) : matmul(y, p["head.weight"]!);
 }
 
@@ -454,13 +459,10 @@ interface ParameterShape {
 function parameterShapes(config: Required<TransformerConfig>): readonly ParameterShape[] {
   const { vocabulary: V, layers, heads, kvHeads, dModel: d, dFeedForward: f } = config;
   const biases = config.norm === "layer";
-  const norm = (name: string, exists = true): ParameterShape[] =>
-    exists
-      ? [
-          { name: `${name}.gain`, shape: [d], kind: "gain" },
-          ...(biases ? [{ name: `${name}.bias`, shape: [d], kind: "bias" } as const] : []),
-        ]
-      : [];
+  const norm = (name: string): ParameterShape[] => [
+    { name: `${name}.gain`, shape: [d], kind: "gain" },
+    ...(biases ? [{ name: `${name}.bias`, shape: [d], kind: "bias" } as const] : []),
+  ];
   const map = (name: string, from: number, to: number): ParameterShape[] => [
     { name: `${name}.weight`, shape: [from, to], kind: "weight" },
     ...(biases ? [{ name: `${name}.bias`, shape: [to], kind: "bias" } as const] : []),
@@ -486,7 +488,7 @@ function parameterShapes(config: Required<TransformerConfig>): readonly Paramete
       ? [{ name: "positions", shape: [config.context, d], kind: "embedding" } as const]
       : []),
     ...blocks.flat(),
-    ...norm("norm", config.placement === "pre"),
+    ...(config.placement === "pre" ? norm("norm") : []),
     ...(config.tiedHead ? [] : [{ name: "head.weight", shape: [d, V], kind: "weight" } as const]),
   ];
 }
@@ -503,6 +505,7 @@ function complete(caller: string, config: TransformerConfig): Required<Transform
     window: Infinity,
     sinks: 0,
     tiedHead: false,
+    without: "nothing",
     ...config,
   };
   const { heads, kvHeads, dModel, positions, causal, window } = shape;
@@ -516,6 +519,7 @@ function complete(caller: string, config: TransformerConfig): Required<Transform
   checkChoice(caller, "placement", shape.placement, ["pre", "post"]);
   checkChoice(caller, "feedForward", shape.feedForward, ["gelu", "relu", "swiglu"]);
   checkChoice(caller, "positions", positions, ["none", "learned", "sinusoidal", "rope", "alibi"]);
+  checkChoice(caller, "without", shape.without, ["nothing", "attention", "feedForward", "norm", "residual"]);
   if (dModel % heads !== 0)
     throw new RangeError(`${caller}: dModel must be a multiple of heads, got ${dModel} and ${heads}`);
   if (heads % kvHeads !== 0) throw new RangeError(`${caller}: kvHeads must divide heads, got ${kvHeads} and ${heads}`);

@@ -16,7 +16,7 @@ import { row } from "../../lib/matrix.js";
 // Okabe and Ito's blue, vermilion, green and orange.
 const [BLUE, VERMILION, GREEN, ORANGE] = ["#0072B2", "#D55E00", "#009E73", "#E69F00"];
 
-/** Mean square of the stream after each block of a model with random weights. */
+/** Mean square of the stream after each block of a model with random weights, and of what the block changed. */
 export const depthFigure = figure(
   "The residual stream along depth",
   {
@@ -33,24 +33,37 @@ export const depthFigure = figure(
       model,
       Int32Array.from({ length: 16 }, (_, i) => i),
     );
-    const values = residuals.map(({ data }, block) => {
-      const square = Float64Array.from(data).reduce((sum, v) => sum + v * v, 0) / data.length;
-      return { block, square };
+    const meanSquare = (x: ArrayLike<number>) => Array.from(x).reduce((sum, v) => sum + v * v, 0) / x.length;
+    const [stream, change] = ["the stream", "what the block changed"];
+    const values = residuals.slice(1).flatMap(({ data }, i) => {
+      const before = residuals[i]!.data;
+      return [
+        { block: i + 1, of: stream, square: meanSquare(data) },
+        { block: i + 1, of: change, square: meanSquare(Array.from(data, (v, at) => v - before[at]!)) },
+      ];
     });
-    const last = values.at(-1)!.square;
+    const [first, last] = [values[0]!.square, values.at(-2)!.square];
+    const share = values.at(-1)!.square / last;
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
       description:
         `Mean square of the residual stream after each of ${layers} blocks with ${placement}-norm and random weights: from ` +
-        `${values[1]!.square.toFixed(3)} after the first to ${last.toFixed(3)} after the last.`,
+        `${first.toFixed(3)} after the first to ${last.toFixed(3)} after the last. What a block changed has a mean square of ` +
+        `${(100 * share).toFixed(0)} % of the stream's at the last.`,
       title: { text: `${placement}-norm: mean square ${last.toFixed(2)} after ${layers} blocks`, anchor: "middle" },
       width: 520,
       height: 280,
       data: { values },
-      mark: { type: "line", point: true, color: placement === "pre" ? BLUE : VERMILION },
+      mark: { type: "line", point: true },
       encoding: {
         x: { field: "block", type: "quantitative", axis: { title: "blocks passed", tickMinStep: 1 } },
-        y: { field: "square", type: "quantitative", axis: { title: "mean square of the stream" } },
+        y: { field: "square", type: "quantitative", axis: { title: "mean square" } },
+        color: {
+          field: "of",
+          type: "nominal",
+          scale: { domain: [stream, change], range: [BLUE, VERMILION] },
+          legend: { title: null, orient: "bottom" },
+        },
       },
     };
   },

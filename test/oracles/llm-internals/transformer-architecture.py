@@ -115,13 +115,22 @@ def case(**changes):
     }
 
 
+layer = torch.nn.TransformerEncoderLayer(D, H, FF)
 emit(
     ["numpy", "torch"],
+    encoder_layer={
+        "normFirst": layer.norm_first,
+        "relu": layer.activation is F.relu,
+        "linear1": list(layer.linear1.weight.shape),
+        "biases": all(m.bias is not None for m in (layer.linear1, layer.linear2, layer.self_attn.out_proj, layer.norm1)),
+        "eps": layer.norm1.eps,
+    },
     cases=[
         case(positions="learned", tiedHead=True),
         case(norm="rms", feedForward="swiglu", positions="rope", kvHeads=2),
         case(placement="post", feedForward="relu", positions="sinusoidal", causal=False),
         case(norm="rms", placement="post", positions="alibi", kvHeads=1),
         case(positions="none", feedForward="swiglu"),
+        case(positions="alibi", causal=False, kvHeads=2),
     ],
 )
