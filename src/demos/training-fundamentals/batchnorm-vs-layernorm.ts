@@ -87,17 +87,10 @@ export interface NormCache {
   readonly statistics: "both" | "square" | "none";
 }
 
-/**
- * Groups of numbers, all of one size: group g starts at (g ÷ perBlock)·block + (g mod perBlock)·width and is `runs` pieces of
- * `width` neighbours, `pitch` apart.
- */
+/** Which numbers share their statistics: `of` has for each number that of its group; each group has `size` numbers. */
 export interface Groups {
-  readonly count: number;
-  readonly perBlock: number;
-  readonly block: number;
-  readonly runs: number;
-  readonly pitch: number;
-  readonly width: number;
+  readonly of: Int32Array;
+  readonly size: number;
 }
 
 /**
@@ -116,7 +109,7 @@ export function batchNorm(x: Batch, options: BatchNormOptions = {}): BatchNorm {
   const caller = "batchNorm";
   const { data, C, n } = checkBatch(caller, "x", x);
   const { eps, alpha, training, unbias, oldMean, oldVar, gamma, beta } = checkBatchNorm(caller, options, n, C);
-  const groups: Groups = { count: C, perBlock: C, block: 0, runs: n, pitch: C, width: 1 };
+  const groups = groupsOf(n, C, n, 1);
   const { xHat, mean, variance, scale } = training
     ? standardize(data, groups, eps) // (1)
     : standardizeWith(data, oldMean, oldVar, eps);
@@ -178,12 +171,11 @@ function normOfExamples(
   options: NormOptions,
   statistics: "both" | "square",
 ): Normalized {
-  const { data, C, N, positions } = checkBatch(caller, "x", x);
+  const { data, C, n } = checkBatch(caller, "x", x);
   checkInteger(caller, "groups", parts, 1, C);
   if (C % parts !== 0) throw new RangeError(`${caller}: groups must divide the ${C} channels, got ${parts}`);
   const { eps, gamma, beta } = checkNorm(caller, options, C);
-  const width = C / parts;
-  const groups = { count: N * parts, perBlock: parts, block: positions * C, runs: positions, pitch: C, width };
+  const groups = groupsOf(n, C, n / x.shape[0]!, C / parts);
   const { xHat, scale } = standardize(data, groups, eps, statistics === "both"); // (1)
   return { y: affine(x.shape, xHat, gamma, beta), cache: { xHat, shape: x.shape, scale, gamma, groups, statistics } };
 }
@@ -215,30 +207,23 @@ export function normBackward(dy: Batch, cache: NormCache): NormGradients {
   }
   const { data, C } = checkBatch("normBackward", "dy", dy);
   const [dx, dgamma, dbeta] = [new Float64Array(data.length), new Float64Array(C), new Float64Array(C)];
-  const g = new Float64Array(data.length);
-  for (let row = 0; row < data.length; row += C) {
-    for (let c = 0; c < C; c++) {
-      const value = data[row + c]!;
-      g[row + c] = gamma[c]! * value;
-      dgamma[c] = dgamma[c]! + value * xHat[row + c]!;
-      dbeta[c] = dbeta[c]! + value;
+  const [sum, slope] = [new Float64Array(scale.length), new Float64Array(scale.length)];
+  const { of, size } = groups;
+  for (let at = 0; at < data.length; ) {
+    for (let c = 0; c < C; c++, at++) {
+      const along = data[at]! * xHat[at]!;
+      dgamma[c]! += along;
+      dbeta[c]! += data[at]!;
+      sum[of[at]!]! += gamma[c]! * data[at]!;
+      slope[of[at]!]! += gamma[c]! * along;
     }
   }
-  const { count, perBlock, block, runs, pitch, width } = groups;
-  const m = runs * width;
-  for (let k = 0; k < count; k++) {
-    const start = Math.floor(k / perBlock) * block + (k % perBlock) * width;
-    let [sum, slope] = [0, 0];
-    for (let run = 0, from = start; run < runs; run++, from += pitch) {
-      for (let at = from; at < from + width; at++) {
-        sum += g[at]!;
-        slope += g[at]! * xHat[at]!;
-      }
-    }
-    const mean = statistics === "both" ? sum / m : 0;
-    const stretch = statistics === "none" ? 0 : slope / m;
-    for (let run = 0, from = start; run < runs; run++, from += pitch) {
-      for (let at = from; at < from + width; at++) dx[at] = scale[k]! * (g[at]! - mean - xHat[at]! * stretch); // (3)
+  const mean = sum.map((g) => (statistics === "both" ? g / size : 0));
+  const stretch = slope.map((g) => (statistics === "none" ? 0 : g / size));
+  for (let at = 0; at < data.length; ) {
+    for (let c = 0; c < C; c++, at++) {
+      const k = of[at]!;
+      dx[at] = scale[k]! * (gamma[c]! * data[at]! - mean[k]! - xHat[at]! * stretch[k]!); // (3)
     }
   }
   return { dx: shaped(shape, dx), dgamma, dbeta };
@@ -443,63 +428,60 @@ interface Standardized {
   readonly scale: Float64Array;
 }
 
-/** (1) before γ and β, group by group; not `centred`, the mean is left in. */
-function standardize(x: Float64Array, groups: Groups, eps: number, centred = true): Standardized {
-  const { count, perBlock, block, width } = groups;
-  const xHat = new Float64Array(x.length);
-  const [mean, variance, scale] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
-  const moments = { mean: 0, variance: 0, scale: 0 };
-  for (let k = 0; k < count; k++) {
-    const start = Math.floor(k / perBlock) * block + (k % perBlock) * width;
-    standardizeGroup(x, xHat, start, groups, eps, centred, 1, moments);
-    const total = moments.variance + eps;
-    if (!(total >= 1e-290 && total < Infinity)) {
-      // Squares have left the range of float64: once more in other units, a power of two that rounds nothing.
-      const unit = 2 ** -clamp(Math.floor(Math.log2(largestOf(x, start, groups))), -1000, 1000);
-      standardizeGroup(x, xHat, start, groups, eps, centred, unit, moments);
-    }
-    mean[k] = moments.mean;
-    variance[k] = moments.variance;
-    scale[k] = moments.scale;
+/** Groups of `width` neighbouring channels of `rows` neighbouring rows, in the order of memory. */
+function groupsOf(n: number, C: number, rows: number, width: number): Groups {
+  const of = new Int32Array(n * C);
+  for (let row = 0, at = 0; row < n; row++) {
+    const first = Math.floor(row / rows) * (C / width);
+    for (let k = first; k < first + C / width; k++) for (let i = 0; i < width; i++) of[at++] = k;
   }
-  return { xHat, mean, variance, scale };
+  return { of, size: rows * width };
 }
 
-/** One group of unit·x; its moments, in the units of x, go to `moments`. */
-function standardizeGroup(
+/** (1) before γ and β, each group by its own statistics; not `centred`, the mean is left in. */
+function standardize(x: Float64Array, groups: Groups, eps: number, centred = true): Standardized {
+  const count = x.length / groups.size;
+  const plain = standardizeIn(new Float64Array(count).fill(1), x, groups, eps, centred);
+  const fits = plain.variance.map((v) => (v + eps >= 1e-290 && v + eps < Infinity ? 1 : 0));
+  if (!fits.includes(0)) return plain;
+  // Squares have left the range of float64: once more in other units, powers of two that round nothing.
+  const largest = new Float64Array(count);
+  x.forEach((value, at) => {
+    largest[groups.of[at]!] = Math.max(largest[groups.of[at]!]!, Math.abs(value));
+  });
+  const unit = largest.map((size, k) => (fits[k] ? 1 : 2 ** -clamp(Math.floor(Math.log2(size || 1)), -1000, 1000)));
+  return standardizeIn(unit, x, groups, eps, centred);
+}
+
+/** The same in units of each group's own; what it returns is in the units of x. */
+function standardizeIn(
+  unit: Float64Array,
   x: Float64Array,
-  xHat: Float64Array,
-  start: number,
-  { runs, pitch, width }: Groups,
+  { of, size }: Groups,
   eps: number,
   centred: boolean,
-  unit: number,
-  moments: { mean: number; variance: number; scale: number },
-): void {
-  const m = runs * width;
-  let mean = 0;
+): Standardized {
+  const [mean, square] = [new Float64Array(unit.length), new Float64Array(unit.length)];
   if (centred) {
     // As the first number plus a mean deviation: exact where all are equal, so that they become 0 and not rounding errors.
-    const first = unit * x[start]!;
-    for (let run = 0, from = start; run < runs; run++, from += pitch) {
-      for (let at = from; at < from + width; at++) mean += unit * x[at]! - first;
-    }
-    mean = first + mean / m;
+    const [first, deviation] = [new Float64Array(unit.length), new Float64Array(unit.length)];
+    for (let at = x.length - 1; at >= 0; at--) first[of[at]!] = unit[of[at]!]! * x[at]!;
+    for (let at = 0; at < x.length; at++) deviation[of[at]!]! += unit[of[at]!]! * x[at]! - first[of[at]!]!;
+    for (let k = 0; k < mean.length; k++) mean[k] = first[k]! + deviation[k]! / size;
   }
-  let square = 0;
-  for (let run = 0, from = start; run < runs; run++, from += pitch) {
-    for (let at = from; at < from + width; at++) {
-      const deviation = unit * x[at]! - mean;
-      square += deviation * deviation;
-    }
+  for (let at = 0; at < x.length; at++) {
+    const deviation = unit[of[at]!]! * x[at]! - mean[of[at]!]!;
+    square[of[at]!]! += deviation * deviation;
   }
-  const scale = inverseRoot(square / m + eps * unit * unit);
-  for (let run = 0, from = start; run < runs; run++, from += pitch) {
-    for (let at = from; at < from + width; at++) xHat[at] = (unit * x[at]! - mean) * scale;
-  }
-  moments.mean = mean / unit;
-  moments.variance = square / m / unit / unit;
-  moments.scale = scale * unit;
+  const scale = square.map((s, k) => inverseRoot(s / size + eps * unit[k]! * unit[k]!));
+  const xHat = new Float64Array(x.length);
+  for (let at = 0; at < x.length; at++) xHat[at] = (unit[of[at]!]! * x[at]! - mean[of[at]!]!) * scale[of[at]!]!;
+  return {
+    xHat,
+    mean: mean.map((mu, k) => mu / unit[k]!),
+    variance: square.map((s, k) => s / size / unit[k]! / unit[k]!),
+    scale: scale.map((factor, k) => factor * unit[k]!),
+  };
 }
 
 /** (1) with given statistics of each channel. */
@@ -518,14 +500,6 @@ const inverseRoot = (v: number) => (v > 0 ? 1 / Math.sqrt(v) : 0);
 
 const clamp = (value: number, min: number, max: number) => Math.max(min, Math.min(max, value));
 
-function largestOf(x: Float64Array, start: number, { runs, pitch, width }: Groups): number {
-  let largest = 0;
-  for (let run = 0, from = start; run < runs; run++, from += pitch) {
-    for (let at = from; at < from + width; at++) largest = Math.max(largest, Math.abs(x[at]!));
-  }
-  return largest || 1;
-}
-
 /** γ·x̂ + β by channel. */
 function affine(shape: readonly number[], xHat: Float64Array, gamma: Float64Array, beta: Float64Array): Batch {
   const C = gamma.length;
@@ -539,12 +513,12 @@ function affine(shape: readonly number[], xHat: Float64Array, gamma: Float64Arra
 const shaped = (shape: readonly number[], data: Float64Array): Batch =>
   shape.length === 2 ? matrixOver(data, shape[0]!, shape[1]!) : imagesOver(data, shape);
 
-/** The numbers row by row, and their counts: n = N·positions in each of C channels. */
+/** The numbers row by row: n rows, N of them or N·H·W, of C channels. */
 function checkBatch(caller: string, name: string, x: Batch) {
   if (!(x?.data instanceof Float64Array && (x.shape.length === 2 || x.shape.length === 4))) {
     throw new TypeError(`${caller}: ${name} must be an ndarray of Float64Array, n×C or N×H×W×C`);
   }
-  const [N, C] = [x.shape[0]!, x.shape.at(-1)!];
+  const C = x.shape.at(-1)!;
   const data = x.shape.length === 2 ? rowMajor(x) : contiguous(x);
   if (!(data.length > 0)) throw new RangeError(`${caller}: ${name} must not be empty, got ${x.shape.join("×")}`);
   for (let at = 0; at < data.length; at++) {
@@ -552,8 +526,7 @@ function checkBatch(caller: string, name: string, x: Batch) {
       throw new RangeError(`${caller}: ${name} must be finite, got ${data[at]} at ${at}`);
     }
   }
-  const n = data.length / C;
-  return { data, N, C, n, positions: n / N };
+  return { data, C, n: data.length / C };
 }
 
 function checkNorm(caller: string, { eps = 1e-5, gamma, beta }: NormOptions, C: number) {

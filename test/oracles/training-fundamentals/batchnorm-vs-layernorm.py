@@ -76,6 +76,13 @@ def running(module, *shape, **options):
     }
 
 
+def single():
+    try:
+        torch.nn.BatchNorm1d(3)(torch.zeros(1, 3))
+    except ValueError as error:
+        return f"ValueError: {error}"
+
+
 emit(
     ["numpy", "torch"],
     eps=EPS,
@@ -85,6 +92,11 @@ emit(
         running(torch.nn.BatchNorm1d, 2, 5, momentum=0.3),
         running(torch.nn.BatchNorm2d, 2, 3, 2, 4),
     ],
+    single=single(),
+    affineOfImages={
+        "LayerNorm": list(torch.nn.LayerNorm([3, 2, 4]).weight.shape),
+        "GroupNorm": list(torch.nn.GroupNorm(1, 3).weight.shape),
+    },
     defaults={
         "BatchNorm1d": {"eps": torch.nn.BatchNorm1d(2).eps, "momentum": torch.nn.BatchNorm1d(2).momentum},
         "LayerNorm": {"eps": torch.nn.LayerNorm(2).eps},
