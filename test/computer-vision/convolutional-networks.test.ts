@@ -71,13 +71,13 @@ interface Fixture {
     readonly mean: readonly number[];
   }[];
   readonly paddingCounted: number;
+  readonly same: readonly { readonly kernel: number; readonly y: readonly number[] }[];
   readonly network: {
     readonly images: readonly number[];
     readonly labels: readonly number[];
     readonly parameters: readonly (readonly number[])[];
     readonly shapes: readonly (readonly number[])[];
     readonly logits: readonly (readonly number[])[];
-    readonly loss: number;
     readonly globalMax: readonly (readonly number[])[];
   };
   readonly scipy: Readonly<Record<"image" | "kernel" | "correlate2d" | "convolve2dTurned", readonly number[][]>> &
@@ -161,6 +161,9 @@ claim("direct-im2col-and-engine-agree", () => {
   for (const { options, kernel, y } of fixture.circular) {
     const mine = conv2dDirect(X, filtersOf(kernel, 1), { ...options, padding: "circular" });
     expect(largestDifference(mine.data, y), JSON.stringify(options)).toBeLessThan(1e-12);
+  }
+  for (const { kernel, y } of fixture.same) {
+    expect(largestDifference(conv2dDirect(X, filtersOf(kernel, 1), { padding: "same" }).data, y)).toBeLessThan(1e-12);
   }
   fc.assert(
     fc.property(layers, ({ seed, shape: [n, h, w, c], kernel, groups, perGroup, ...options }) => {
@@ -374,6 +377,10 @@ claim("parameters-and-multiply-adds", () => {
     outputShape: [32, 32, 128],
   });
   expect(layerCost(layer, [100, 7, 64]).parameters).toBe(73856); // whatever the size of the image
+  expect(layerCost({ kernel: 7, filters: 64, stride: 2, padding: 3 }, [224, 224, 3]).outputShape).toEqual([
+    112, 112, 64,
+  ]);
+  expect(layerCost({ kernel: 3, filters: 64, padding: 1 }, [224, 224, 3]).parameters).toBe(1792);
   const depthwise = layerCost({ kernel: 3, filters: 64, padding: 1, groups: 64 }, [32, 32, 64]);
   const pointwise = layerCost({ kernel: 1, filters: 128 }, [32, 32, 64]);
   const ratio = (depthwise.macs + pointwise.macs) / layerCost(layer, [32, 32, 64]).macs;
@@ -799,6 +806,16 @@ describe("TensorFlow.js", () => {
         }
       });
     }
+    tf.tidy(() => {
+      const x4 = tf.tensor4d(Float32Array.from(X.data), [2, 9, 11, 4]);
+      const options = { stride: 2, padding: "same" } as const;
+      for (const [mine, theirs] of [
+        [avgPool2dDirect(X, 3, options), tf.avgPool(x4, 3, 2, "same")],
+        [maxPool2dDirect(X, 3, options), tf.maxPool(x4, 3, 2, "same")],
+      ] as const) {
+        expect(largestDifference(mine.data, theirs.dataSync())).toBeLessThan(1e-5);
+      }
+    });
     const depthwise = normals(8, 3, 3, 1, 4);
     tf.tidy(() => {
       const theirs = tf.depthwiseConv2d(

@@ -789,10 +789,8 @@ function forward({ architecture, parameters }: Cnn, x: Tensor, watch?: (h: Tenso
 function gatherImages(data: LabelledImages, indices: Int32Array, jitter = 0, draw?: Random): Tensor {
   const { height, width, channels = 1 } = data;
   const chosen = new Float32Array(indices.length * height * width * channels);
-  for (const [to, from] of indices.entries()) {
-    const [right, down] = jitter && draw ? [draw.integer(2 * jitter + 1), draw.integer(2 * jitter + 1)] : [0, 0];
-    roll(data, from, jitter ? right - jitter : 0, jitter ? down - jitter : 0, chosen, to);
-  }
+  const pixels = () => (draw ? draw.integer(2 * jitter + 1) - jitter : 0);
+  for (const [to, from] of indices.entries()) roll(data, from, pixels(), pixels(), chosen, to);
   return new Tensor({ data: chosen, version: 0 }, [indices.length, height, width, channels]);
 }
 

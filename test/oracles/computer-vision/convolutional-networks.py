@@ -1,4 +1,4 @@
-"""conv2d, conv_transpose2d, pooling, a small network and a step of Adam by PyTorch in float64; correlate2d and convolve2d by SciPy."""
+"""conv2d, conv_transpose2d, pooling and a small network by PyTorch in float64; correlate2d and convolve2d by SciPy."""
 
 import itertools
 
@@ -80,38 +80,40 @@ def pools():
         }
 
 
+def same():
+    """PyTorch's padding 'same', kernels of 2×2 and 4×4: on which side is the odd zero?"""
+    return [
+        {"kernel": k, "y": nhwc(F.conv2d(nchw(X), torch.tensor(FILTERS[k, 1]).permute(3, 2, 0, 1), padding="same"))}
+        for k in (2, 4)
+    ]
+
+
 def padding_counted():
     """The corner of PyTorch's default average pooling: zeros of the padding count as members."""
     return F.avg_pool2d(torch.ones(1, 1, 4, 4), 3, 2, 1)[0, 0, 0, 0].item()
 
 
 def network():
-    """Logits, loss and the parameters after two steps of Adam, for a net with stride, groups, max pooling and two dense layers."""
+    """Logits of a net with stride, groups, max pooling and two dense layers."""
     images, labels = draw(3, 9, 8, 2), np.array([7, 0, 3])
     shapes = [(3, 3, 2, 4), (2, 2, 2, 6)]
     convolutions = [(draw(*s), draw(s[3])) for s in shapes]
     features = 2 * 2 * 6
     dense = [(draw(features, 5), draw(5)), (draw(5, 10), draw(10))]
-    leaves = [torch.tensor(a).requires_grad_() for pair in [*convolutions, *dense] for a in pair]
-
-    def forward():
-        (w1, b1, w2, b2, w3, b3, w4, b4) = leaves
-        h = F.relu(F.conv2d(nchw(images), w1.permute(3, 2, 0, 1), b1, padding=1))
-        h = F.max_pool2d(h, 2)
-        h = F.relu(F.conv2d(h, w2.permute(3, 2, 0, 1), b2, stride=2, groups=2))
-        h = h.permute(0, 2, 3, 1).reshape(3, -1)
-        return F.relu(h @ w3 + b3) @ w4 + b4
-
-    logits = forward()
-    loss = F.cross_entropy(logits, torch.tensor(labels))
+    parameters = [torch.tensor(a) for pair in [*convolutions, *dense] for a in pair]
+    (w1, b1, w2, b2, w3, b3, w4, b4) = parameters
+    h = F.relu(F.conv2d(nchw(images), w1.permute(3, 2, 0, 1), b1, padding=1))
+    h = F.max_pool2d(h, 2)
+    h = F.relu(F.conv2d(h, w2.permute(3, 2, 0, 1), b2, stride=2, groups=2))
+    h = h.permute(0, 2, 3, 1).reshape(3, -1)
+    logits = F.relu(h @ w3 + b3) @ w4 + b4
     global_max = F.max_pool2d(nchw(X), (9, 11)).reshape(2, -1).numpy()
     return {
         "images": images.ravel(),
         "labels": labels,
-        "parameters": [p.detach().numpy().ravel() for p in leaves],
-        "shapes": [list(p.shape) for p in leaves],
-        "logits": logits.detach().numpy(),
-        "loss": loss.item(),
+        "parameters": [p.numpy().ravel() for p in parameters],
+        "shapes": [list(p.shape) for p in parameters],
+        "logits": logits.numpy(),
         "globalMax": global_max,
     }
 
@@ -141,6 +143,7 @@ emit(
     transposes=list(transposes()),
     pools=list(pools()),
     paddingCounted=padding_counted(),
+    same=same(),
     network=network(),
     scipy=scipy_signal(),
 )
