@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { add, matmul, mean, mul, relu, square, sub, sum } from "../../src/autodiff/ops.js";
+import { digitsData } from "../../src/autodiff/digits.js";
+import { normal } from "../../src/autodiff/layers.js";
+import { add, crossEntropy, gather, matmul, mean, mul, relu, slice, square, sub, sum } from "../../src/autodiff/ops.js";
+import { batches } from "../../src/autodiff/train.js";
 import {
   type ActivationName,
   activations,
@@ -477,6 +480,21 @@ describe("training on digits", () => {
     expect(blockOnDigits(block)).toEqual(blockOnDigits({ ...block, lr: 0.01, seed: 0 }));
     for (const other of [{ seed: 1 }, { steps: 4 }, { lr: 0.1 }, { kind: "glu" }] as const)
       expect(blockOnDigits({ ...block, ...other }).error).not.toBe(blockOnDigits(block).error);
+  });
+
+  test("before it has learned anything: the loss of its batch, the error on the test images' next three rows", () => {
+    const { train, test: unseen } = digitsData();
+    const still = { lr: 1e-12, steps: 1, seed: 5 };
+    const W = normal([64, 10], 1 / 8, random(5));
+    const batch = batches(1437, 32, 5)(0);
+    const labels = batch.map((i) => train.labels[i]!);
+    const expected = crossEntropy(matmul(gather(train.x, batch), W), labels).item();
+    close(deepDigits({ activation: "relu", depth: 1, ...still }).loss, expected, 1e-6);
+    const draw = random(5);
+    const [up, down] = [normal([24, 96], 24 ** -0.5, draw), normal([96, 24], 96 ** -0.5, draw)];
+    const y = matmul(relu(matmul(slice(unseen.x, [0, 0], [360, 24]), up)), down);
+    const error = mean(square(sub(y, slice(unseen.x, [0, 24], [360, 48])))).item();
+    close(blockOnDigits({ kind: "relu", ...still }).error, error, 1e-6);
   });
 
   test("a network of one layer has no activation; divergence is an error", () => {
