@@ -109,7 +109,7 @@ describe("each broken rule is reported", () => {
       "-t",
       "the claims proven here",
     ).text;
-  }, 180_000);
+  }, 400_000);
 
   test.each([
     ["an untouched skeleton, note", `src/notes/${NEW}.md:8 is still to be written: tags: [‹tag›]`],

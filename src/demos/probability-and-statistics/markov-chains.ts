@@ -518,7 +518,8 @@ export function fitMarkovChain(
 
 function largest(sequences: readonly ArrayLike<number>[]): number {
   let top = 0;
-  for (const sequence of sequences) for (let t = 0; t < sequence.length; t++) top = Math.max(top, Math.floor(sequence[t]!));
+  for (const sequence of sequences)
+    for (let t = 0; t < sequence.length; t++) top = Math.max(top, Math.floor(sequence[t]!));
   return top;
 }
 
