@@ -34,7 +34,12 @@ import {
   trainCnnSteps,
 } from "../../src/demos/computer-vision/convolutional-networks.js";
 import { conv2dIm2col } from "../../src/demos/computer-vision/im2col.js";
-import { grad, type Tensor, tensor } from "../../src/demos/deep-learning-foundations/backpropagation.js";
+import {
+  grad,
+  NonFiniteError,
+  type Tensor,
+  tensor,
+} from "../../src/demos/deep-learning-foundations/backpropagation.js";
 import { drawFilters, drawMaps, figures, NETWORKS } from "../../src/figures/computer-vision/convolutional-networks.js";
 import { svg } from "../../src/jupyter/index.js";
 import { loadGreyPhotograph } from "../../src/lib/data.js";
@@ -366,6 +371,8 @@ claim("receptive-fields-of-known-networks", () => {
     const variance = profile.reduce((total, weight, i) => total + weight * (i - n) ** 2, 0);
     expect(variance).toBeCloseTo((2 * n) / 3, 10); // each layer adds the variance of −1, 0, 1
   }
+  const middle = effectiveField(Array.from({ length: 20 }, () => ({ kernel: 3 }))).subarray(13, 28);
+  expect([middle.length, middle.reduce((total, weight) => total + weight, 0).toFixed(2)]).toEqual([15, "0.96"]);
   expect([Math.sqrt(40 / 3), 2 * Math.sqrt(40 / 3)]).toEqual([expect.closeTo(3.65, 2), expect.closeTo(7.3, 2)]);
 });
 
@@ -381,6 +388,8 @@ claim("parameters-and-multiply-adds", () => {
     112, 112, 64,
   ]);
   expect(layerCost({ kernel: 3, filters: 64, padding: 1 }, [224, 224, 3]).parameters).toBe(1792);
+  const reduced = [1, 3].map((kernel) => layerCost({ kernel, filters: 64 }, [9, 9, 256]).parameters);
+  expect(reduced).toEqual([16448, 147520]);
   const depthwise = layerCost({ kernel: 3, filters: 64, padding: 1, groups: 64 }, [32, 32, 64]);
   const pointwise = layerCost({ kernel: 1, filters: 128 }, [32, 32, 64]);
   const ratio = (depthwise.macs + pointwise.macs) / layerCost(layer, [32, 32, 64]).macs;
@@ -499,6 +508,7 @@ claim("equivariant-is-not-invariant", () => {
   const [[still, pooledStill], [after, pooledAfter]] = [numbersAfter("0"), numbersAfter("4")];
   expect(still).toBeGreaterThanOrEqual(0.86);
   expect(after).toBeLessThanOrEqual(0.45);
+  expect([still, after, pooledStill, pooledAfter]).toEqual([0.864, 0.363, 0.791, 0.745]); // the note's
   expect(pooledStill).toBeGreaterThanOrEqual(0.75);
   expect(pooledStill! - pooledAfter!).toBeLessThanOrEqual(0.12);
 });
@@ -729,6 +739,22 @@ describe("the network", () => {
     const all = cnnLogits(net, many).data;
     const last = cnnLogits(net, { ...many, n: 5, images: many.images.slice(255 * 6), labels: new Int32Array(5) }).data;
     expect(all.slice(2550)).toEqual(last);
+  });
+
+  test("of equal scores the first counts", () => {
+    const blank = { ...data, images: new Float64Array(data.images.length) }; // fresh biases are 0, and so are all scores
+    const model = initCnn(architecture, [9, 8, 2]);
+    expect(cnnAccuracy(model, { ...blank, labels: Int32Array.of(0, 9, 0) })).toBe(2 / 3);
+  });
+
+  test("by default 5 passes of batches of 32", () => {
+    const many = { n: 100, height: 2, width: 2, images: new Float32Array(400), labels: new Int32Array(100) };
+    const first = trainCnnSteps({ data: many, architecture: { layers: [] } }).next().value!;
+    expect(first.steps).toBe(5 * 3);
+  });
+
+  test("NonFiniteError where the loss is none", () => {
+    expect(() => trainCnn({ data, architecture, batch: 3, learningRate: 1e30 })).toThrow(NonFiniteError);
   });
 
   test("tells how far it is, and trains the same model throughout", () => {

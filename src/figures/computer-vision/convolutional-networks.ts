@@ -153,11 +153,14 @@ export const positionFigure = figure(
         },
         {
           transform: [{ filter: "datum.marked" }],
-          mark: { type: "rect" as const, fill: null, stroke: VERMILION, strokeWidth: 2.5 },
+          mark: { type: "rect" as const, fill: null, stroke: "black", strokeWidth: 2.5 },
         },
         {
           mark: { type: "text" as const, fontSize: 10 },
-          encoding: { text: { field: "value", type: "quantitative" as const } },
+          encoding: {
+            text: { field: "value", type: "quantitative" as const },
+            color: { condition: { test: `abs(datum.value) > ${0.6 * domain[1]!}`, value: "white" }, value: "black" },
+          },
         },
       ],
     });

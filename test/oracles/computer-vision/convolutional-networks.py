@@ -45,7 +45,7 @@ def convolutions():
 
 
 def circular():
-    for k, stride, dilation in [(3, 1, 1), (5, 2, 1), (3, 2, 2), (3, 3, 1)]:
+    for k, stride, dilation in [(3, 1, 1), (5, 2, 1), (3, 2, 2), (3, 3, 1), (2, 1, 1), (4, 2, 1)]:
         w = FILTERS[k, 1]
         reach = dilation * (k - 1)
         padded = F.pad(nchw(X), (reach // 2, reach - reach // 2, reach // 2, reach - reach // 2), mode="circular")
