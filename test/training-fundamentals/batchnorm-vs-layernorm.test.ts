@@ -588,6 +588,11 @@ describe("extremes", () => {
     ] as const) {
       expect(abs(value / expected - 1)).toBeLessThan(1e-14);
     }
+    expect(layerNorm(matrix([[5e-324, -5e-324]]), { eps: 1e-291 }).y.get(0, 0) / (5e-324 / sqrt(1e-291))).toBeCloseTo(
+      1,
+      12,
+    );
+    expect(layerNorm(matrix([[0, 0]]), { eps: 1e-300 }).cache.scale[0]! / 1e150).toBeCloseTo(1, 12);
     const large = batchNorm(matrix([[2e200], [6e200]]));
     expect(abs(large.mean[0]! / 4e200 - 1)).toBeLessThan(1e-14);
     expect([large.variance[0], large.runningVar[0]]).toEqual([Infinity, Infinity]);

@@ -449,7 +449,8 @@ function standardize(x: Float64Array, groups: Groups, eps: number, centred = tru
   x.forEach((value, at) => {
     largest[groups.of[at]!] = Math.max(largest[groups.of[at]!]!, Math.abs(value));
   });
-  const unit = largest.map((size, k) => (fits[k] ? 1 : 2 ** -clamp(Math.floor(Math.log2(size || 1)), -1000, 1000)));
+  const exponent = (size: number) => clamp(Math.floor(Math.log2(Math.max(size, Math.sqrt(eps)))), -1000, 1000);
+  const unit = largest.map((size, k) => (fits[k] ? 1 : 2 ** -exponent(size)));
   return standardizeIn(unit, x, groups, eps, centred);
 }
 
