@@ -921,9 +921,9 @@ function* treeBroadcast(comm: Comm, x: Payload): Generator<RankRequest, void, Pa
 function* treeScatter(comm: Comm, x: Payload): Generator<RankRequest, void, Payload> {
   const { rank, size: P } = comm;
   let bit = lowestBit(comm);
-  if (rank > 0) pieceOf(x, rank, P, Math.min(rank + bit, P)).set(yield* comm.recv(rank - bit));
+  if (rank > 0) pieceOf(x, rank, P, rank + bit).set(yield* comm.recv(rank - bit));
   for (bit /= 2; bit >= 1; bit /= 2) {
-    if (rank + bit < P) yield* comm.send(rank + bit, pieceOf(x, rank + bit, P, Math.min(rank + 2 * bit, P)));
+    if (rank + bit < P) yield* comm.send(rank + bit, pieceOf(x, rank + bit, P, rank + 2 * bit));
   }
 }
 
@@ -946,7 +946,7 @@ function* star(comm: Comm, x: Payload, combine: Combine): Generator<RankRequest,
   for (let other = 1; other < comm.size; other++) yield* comm.send(other, x);
 }
 
-/** Pieces i … end − 1 of P of x, as a view: the first n mod P have one number more. */
+/** Pieces i … end − 1 of P of x, as a view: the first n mod P have one number more. There is nothing behind the last. */
 function pieceOf<T extends Payload>(x: T, i: number, P: number, end = i + 1): T {
   const start = (piece: number) => piece * Math.floor(x.length / P) + Math.min(piece, x.length % P);
   return x.subarray(start(i), start(end)) as T;
