@@ -34,7 +34,7 @@ export const depthFigure = figure(
       Int32Array.from({ length: 16 }, (_, i) => i),
     );
     const meanSquare = (x: ArrayLike<number>) => Array.from(x).reduce((sum, v) => sum + v * v, 0) / x.length;
-    const [stream, change] = ["the stream", "what the block changed"];
+    const [stream, change] = ["the stream", "the block's change"];
     const values = residuals.slice(1).flatMap(({ data }, i) => {
       const before = residuals[i]!.data;
       return [
@@ -86,7 +86,7 @@ export const lensFigure = figure(
         .slice(0, 5);
       return best.map((token, rank) => ({
         after: ["the embedding", "block 1", "block 2"][block],
-        rank,
+        rank: rank + 1,
         character: shown(characters[token]!),
         probability: p[token],
       }));
