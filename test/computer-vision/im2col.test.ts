@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { conv2d, maxPool2d } from "../../src/autodiff/convolution.js";
+import { mul, sum } from "../../src/autodiff/ops.js";
 import {
   col2im,
   conv2dIm2col,
@@ -7,12 +9,14 @@ import {
   convCost,
   convGeometry,
   im2col,
+  im2colInto,
   im2colSteps,
   type SparseMatrix,
   toeplitzMatrix,
   type WindowOptions,
   winogradConv,
 } from "../../src/demos/computer-vision/im2col.js";
+import { type Tensor, tensor, valueAndGrad } from "../../src/demos/deep-learning-foundations/backpropagation.js";
 import { contiguous, type Images, images } from "../../src/lib/images.js";
 import { matrixOver, toRows, zeros } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
@@ -101,6 +105,11 @@ interface Fixture {
     readonly columns: readonly (readonly number[])[];
     readonly folded: readonly number[];
   };
+  readonly same: {
+    readonly x: readonly number[];
+    readonly w: readonly number[];
+    readonly y: readonly number[];
+  };
   readonly scipy: Readonly<Record<"image" | "kernel" | "correlate2d" | "convolve2d", readonly (readonly number[])[]>>;
 }
 
@@ -125,6 +134,9 @@ claim("equals-direct-convolution", () => {
     expect(y.shape, JSON.stringify(options)).toEqual(shape);
     expect(largestDifference(y.data, fixture.y), JSON.stringify(options)).toBeLessThan(1e-12);
   }
+  const { same } = oracle<Fixture>(); // an even kernel: PyTorch too has the odd zero below and to the right
+  const padded = conv2dIm2col(images([1, 5, 6, 2], same.x), images([4, 4, 2, 3], same.w), { padding: "same" });
+  expect(largestDifference(padded.data, same.y)).toBeLessThan(1e-13);
   const y = conv2dIm2col(images([1, 6, 8, 1], scipy.image.flat()), images([3, 3, 1, 1], scipy.kernel.flat()));
   expect(largestDifference(y.data, scipy.correlate2d.flat())).toBeLessThan(1e-13);
   expect(largestDifference(y.data, scipy.convolve2d.flat())).toBeLessThan(1e-13); // of the flipped kernel
@@ -137,6 +149,9 @@ claim("rows-are-the-windows", () => {
   expect(toRows(im2col(x, { ...options, layout: "nchw" }).columns)).toEqual(unfold.columns); // torch's order, exactly
   const mine = toRows(im2col(x, options).columns);
   expect(mine).not.toEqual(unfold.columns); // same shape, other order
+  const two = images([1, 2, 2, 2], [1, 10, 2, 20, 3, 30, 4, 40]);
+  expect([...im2col(two, { kernel: 2 }).columns.data]).toEqual([1, 10, 2, 20, 3, 30, 4, 40]);
+  expect([...im2col(two, { kernel: 2, layout: "nchw" }).columns.data]).toEqual([1, 2, 3, 4, 10, 20, 30, 40]);
   mine.forEach((row, r) => {
     row.forEach((entry, t) => {
       expect(entry).toBe(unfold.columns[r]![(t % 3) * 4 + Math.floor(t / 3)]);
@@ -253,6 +268,33 @@ claim("winograd-multiplies-less-and-rounds-more", () => {
   expect(errors[2]).toBeGreaterThan(errors.direct);
   expect(errors[4]).toBeGreaterThan(5 * errors.direct);
   expect(errors[4]).toBeLessThan(1e-4);
+  // a tile of 1 is the definition, in float32 too: the sum of nine products, in another order
+  const [x, w] = [1, 2].map((seed) => images(seed === 1 ? [1, 16, 16, 1] : [3, 3, 1, 2], normals(seed, 16, 16, 1, 1).data.subarray(0, seed === 1 ? 256 : 18).map(Math.fround))) as [Images, Images]; // biome-ignore format: one line
+  expect(largestDifference(winogradConv(x, w, { tile: 1 }).data, direct(x, w).data)).toBeLessThan(1e-14);
+  const single = largestDifference(winogradConv(x, w, { tile: 1, round: Math.fround }).data, direct(x, w).data);
+  expect(single).toBeGreaterThan(1e-7);
+  expect(single).toBeLessThan(3 * errors.direct);
+});
+
+test("Winograd equals the definition for batches, channels, paddings and sizes that tiles do not divide", () => {
+  fc.assert(
+    fc.property(
+      layers,
+      fc.constantFrom(1 as const, 2 as const, 4 as const),
+      ({ seed, shape, filters, padding }, tile) => {
+        const [x, w] = [normals(seed, ...shape), normals(seed + 1, 3, 3, shape[3], filters)];
+        const before = [x.data.slice(), w.data.slice()];
+        const [y, expected] = [winogradConv(x, w, { tile, padding }), direct(x, w, { padding })];
+        expect(y.shape).toEqual(expected.shape);
+        expect(largestDifference(y.data, expected.data)).toBeLessThan(1e-11);
+        expect([x.data, w.data]).toEqual(before);
+      },
+    ),
+    { numRuns: 40 },
+  );
+  const view = normals(1, 2, 8, 7, 3).lo(0, 1, 0, 1).hi(2, 6, 6, 2);
+  const w = normals(2, 3, 3, 2, 2);
+  expect(largestDifference(winogradConv(view, w).data, direct(view, w).data)).toBeLessThan(1e-12);
 });
 
 /** The definition with every product and sum rounded to float32. */
@@ -299,6 +341,21 @@ claim("toeplitz-unrolls-the-filter", () => {
     }),
     { numRuns: 25 },
   );
+  // groups, and weights of 0, which are not stored
+  for (const groups of [2, 4]) {
+    const [image, bank] = [normals(3, 1, 5, 6, 4), normals(4, 2, 3, 4 / groups, 8)];
+    bank.data[5] = 0;
+    const matrix = toeplitzMatrix(bank, [5, 6, 4], { groups, padding: 1 });
+    const y = conv2dIm2col(image, bank, { groups, padding: 1 });
+    expect(matrix.shape).toEqual([y.size, image.size]);
+    expect(largestDifference(times(matrix, image.data), y.data)).toBeLessThan(1e-13);
+    expect(matrix.values.every((value) => value !== 0)).toBe(true);
+    expect(new Set(matrix.values.map((_, i) => matrix.rows[i]! * image.size + matrix.columns[i]!)).size).toBe(
+      matrix.values.length,
+    );
+    expect(matrix.rows.length).toBe(matrix.values.length);
+    expect(matrix.columns.length).toBe(matrix.values.length);
+  }
 });
 
 function times({ shape, rows, columns, values }: SparseMatrix, x: ArrayLike<number>): Float64Array {
@@ -354,6 +411,42 @@ test("the steps are the rows of the matrix, and say where each entry comes from"
   }
 });
 
+test("no images give no windows; what is not rank 4 is refused, in the engine too", () => {
+  const none = images([0, 4, 5, 2], []);
+  expect(im2col(none, { kernel: 2 }).columns.shape).toEqual([0, 8]);
+  expect(conv2dIm2col(none, normals(1, 2, 2, 2, 3)).shape).toEqual([0, 3, 4, 3]);
+  expect(() => maxPool2d(tensor(new Float64Array(40), [4, 5, 2]), 2)).toThrow(
+    new RangeError("convGeometry: images must be N×H×W×C with H, W and C at least 1, got 4×5×2"),
+  );
+});
+
+test("the engine's gradients are these", () => {
+  const [x, w, options] = [normals(1, 2, 5, 6, 2), normals(2, 3, 2, 2, 3), { stride: 2, padding: 1 }];
+  const y = conv2dIm2col(x, w, options);
+  const dy = normals(3, ...y.shape);
+  const [xt, wt, dyt] = [x, w, dy].map((a) => tensor(a.data, a.shape)) as [Tensor, Tensor, Tensor];
+  const { grads } = valueAndGrad((p: { x: Tensor; w: Tensor }) => sum(mul(conv2d(p.x, p.w, options), dyt)))({
+    x: xt,
+    w: wt,
+  });
+  const { dx, dw } = conv2dIm2colBackward(x, w, dy, options);
+  expect(largestDifference(grads.x.data, dx.data)).toBeLessThan(1e-13);
+  expect(largestDifference(grads.w.data, dw.data)).toBeLessThan(1e-13);
+});
+
+test("rows and pixels wider than 32 entries, whole and cut by the border, are copied and added as well", () => {
+  const options = { kernel: 3, padding: 1 };
+  const [x, w] = [normals(1, 1, 5, 4, 40), normals(2, 3, 3, 40, 2)];
+  expect(largestDifference(conv2dIm2col(x, w, options).data, direct(x, w, options).data)).toBeLessThan(1e-11);
+  const y = im2col(x, options).columns;
+  // written over, not added to
+  const again = y.data.slice().fill(7);
+  im2colInto(x.data, convGeometry(x.shape, options), again);
+  expect(again).toEqual(y.data);
+  const ones = { ...options, dilation: 2 };
+  expect(largestDifference(conv2dIm2col(x, w, ones).data, direct(x, w, ones).data)).toBeLessThan(1e-11);
+});
+
 test("strided and sliced inputs are read as they are; inputs are unchanged", () => {
   const x = normals(1, 2, 6, 5, 4);
   const view = x.lo(0, 1, 0, 1).hi(2, 4, 5, 2);
@@ -390,15 +483,59 @@ describe("bad input", () => {
       () => conv2dIm2colBackward(x, normals(1, 3, 3, 2, 4), normals(1, 1, 2, 2, 4)),
     ],
     ["winogradConv: the filters must be 3×3, got 2×2", () => winogradConv(x, normals(1, 2, 2, 2, 1))],
-    ["winogradConv: tile must be 2 or 4, got 3", () => winogradConv(x, normals(1, 3, 3, 2, 1), { tile: 3 as never })],
+    [
+      "winogradConv: tile must be 1, 2 or 4, got 3",
+      () => winogradConv(x, normals(1, 3, 3, 2, 1), { tile: 3 as never }),
+    ],
     [
       "convCost: winograd2 is for windows of 3×3 with stride and dilation 1, got 3×3, stride 2, dilation 1",
       () => convCost([8, 8, 1], 1, "winograd2", { kernel: 3, stride: 2 }),
     ],
     [
-      "im2col: 1000000×961 entries are too many for one matrix; cut the batch or the image into tiles",
+      "im2col: 1000000×961 entries are too many for one array; cut the batch or the image into tiles",
       () => im2col(images([1, 1000, 1000, 1], new Float64Array(1e6)), { kernel: 31, padding: 15 }),
     ],
+    [
+      "conv2dIm2col: 1000000×961 entries are too many for one array; cut the batch or the image into tiles",
+      () => conv2dIm2col(images([1, 1000, 1000, 1], new Float64Array(1e6)), normals(1, 31, 31, 1, 1), { padding: 15 }),
+    ],
+    [
+      "conv2dIm2col: 1000000×300 entries are too many for one array; cut the batch or the image into tiles",
+      () => conv2dIm2col(images([1, 1000, 1000, 1], new Float64Array(1e6)), normals(1, 1, 1, 1, 300)),
+    ],
+    [
+      "conv2dIm2colBackward: 1000000×961 entries are too many for one array; cut the batch or the image into tiles",
+      () => {
+        const x = images([1, 1000, 1000, 1], new Float64Array(1e6));
+        conv2dIm2colBackward(x, normals(1, 31, 31, 1, 1), x, { padding: 15 });
+      },
+    ],
+    [
+      "winogradConv: 1000000×300 entries are too many for one array; cut the batch or the image into tiles",
+      () => winogradConv(images([1, 1000, 1000, 1], new Float64Array(1e6)), normals(1, 3, 3, 1, 300), { padding: 1 }),
+    ],
+    [
+      "toeplitzMatrix: 1000000×961 entries are too many for one array; cut the batch or the image into tiles",
+      () => toeplitzMatrix(normals(1, 31, 31, 1, 1), [1000, 1000, 1], { padding: 15 }),
+    ],
+    [
+      "col2im: 1×100000×100000×1 entries are too many for one array; cut the batch or the image into tiles",
+      () => col2im(zeros(1, 1), [1, 100_000, 100_000, 1], { kernel: 1, stride: 100_000 }),
+    ],
+    [
+      "convGeometry: images must be N×H×W×C with H, W and C at least 1, got 4×5×2",
+      () => convGeometry([4, 5, 2], { kernel: 2 }),
+    ],
+    [
+      "convGeometry: images must be N×H×W×C with H, W and C at least 1, got 1×4×5×0",
+      () => convGeometry([1, 4, 5, 0], { kernel: 2 }),
+    ],
+    [
+      "convGeometry: images must be N×H×W×C with H, W and C at least 1, got 1×4×5×1.5",
+      () => convGeometry([1, 4, 5, 1.5], { kernel: 2 }),
+    ],
+    ["convCost: filters must be an integer at least 1, got 0", () => convCost([4, 5, 2], 0, "im2col", { kernel: 2 })],
+    ["toeplitzMatrix: groups must be an integer at least 1, got 0", () => toeplitzMatrix(x, [4, 5, 2], { groups: 0 })],
   ])("%s", (message, body) => {
     expect(body).toThrow(new RangeError(message));
   });

@@ -60,12 +60,7 @@ export function im2col(
   const geometry = convGeometry(x.shape, options);
   const { batch, outHeight, outWidth, kernelHeight, kernelWidth, channels } = geometry;
   const [rows, taps] = [batch * outHeight * outWidth, kernelHeight * kernelWidth * channels];
-  if (!(rows * taps <= 2 ** 28)) {
-    throw new RangeError(
-      `im2col: ${rows}×${taps} entries are too many for one matrix; cut the batch or the image into tiles`,
-    );
-  }
-  const columns = new Float64Array(rows * taps);
+  const columns = floats("im2col", rows, taps);
   im2colInto(contiguous(x), geometry, columns);
   const ordered = layout === "nhwc" ? columns : channelsFirst(columns, kernelHeight * kernelWidth, channels);
   return { columns: matrixOver(ordered, rows, taps), outputShape: [batch, outHeight, outWidth] };
@@ -104,12 +99,13 @@ export function* im2colSteps(x: Images, options: WindowOptions): Generator<Im2co
 }
 
 /**
- * The adjoint of `im2col`: each entry is added to the pixel it was copied from. Not the inverse: a pixel that lies in m
- * windows comes back m times (2).
+ * The adjoint of `im2col`: each entry is added to the pixel it was copied from. Not the inverse: a pixel that lies in ν
+ * windows comes back ν times (2).
  *
  * @param columns (N·H'·W')×(kh·kw·C), as `im2col` lays them out
  * @param shape [N, H, W, C] of the images
- * @throws RangeError if the matrix has not the shape that `im2col` of such images has
+ * @throws RangeError if the matrix has not the shape that `im2col` of such images has, or the images would have more than
+ * 2²⁸ entries
  */
 export function col2im(columns: Matrix, shape: readonly number[], options: WindowOptions): Images {
   const geometry = convGeometry(shape, options);
@@ -120,7 +116,7 @@ export function col2im(columns: Matrix, shape: readonly number[], options: Windo
       `col2im: columns must be ${rows}×${taps} for images ${shape.join("×")}, got ${columns.shape.join("×")}`,
     );
   }
-  const x = new Float64Array(shape.reduce((product, n) => product * n, 1));
+  const x = floats("col2im", ...shape);
   col2imInto(rowMajor(columns), geometry, x);
   return imagesOver(x, shape);
 }
@@ -137,7 +133,7 @@ export interface ConvOptions extends Omit<WindowOptions, "kernel"> {
  * @param x N×H×W×C
  * @param w kh×kw×(C/groups)×F
  * @returns N×H'×W'×F
- * @throws RangeError if the shapes do not fit
+ * @throws RangeError if the shapes do not fit, or the columns of a group or the outputs would have more than 2²⁸ entries
  * @example
  * const x = images([1, 3, 3, 1], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
  * const w = images([2, 2, 1, 1], [1, 0, 0, -1]);
@@ -147,13 +143,13 @@ export function conv2dIm2col(x: Images, w: Images, options: ConvOptions = {}): I
   const { geometry, groups, taps, filters } = plan("conv2dIm2col", x, w, options);
   const { batch, outHeight, outWidth } = geometry;
   const rows = batch * outHeight * outWidth;
-  const y = new Float64Array(rows * filters * groups);
+  const y = floats("conv2dIm2col", rows, filters * groups);
   for (let g = 0; g < groups; g++) {
     const part = gemm(
       rows,
       filters,
       taps,
-      columnsOf(group(contiguous(x), geometry.channels, groups, g), geometry),
+      columnsOf("conv2dIm2col", group(contiguous(x), geometry.channels, groups, g), geometry),
       group(contiguous(w), filters, groups, g),
     );
     putGroup(part, y, filters, groups, g);
@@ -173,7 +169,7 @@ export interface ConvGradients {
  * The adjoints of `conv2dIm2col`, two more products: dW = im2col(X)ᵀ·dY and dX = col2im(dY·Wᵀ) (4).
  *
  * @param dy N×H'×W'×F
- * @throws RangeError if the shapes do not fit
+ * @throws as `conv2dIm2col`
  */
 export function conv2dIm2colBackward(x: Images, w: Images, dy: Images, options: ConvOptions = {}): ConvGradients {
   const { geometry, groups, taps, filters } = plan("conv2dIm2colBackward", x, w, options);
@@ -187,7 +183,7 @@ export function conv2dIm2colBackward(x: Images, w: Images, dy: Images, options: 
   const [dx, dw] = [new Float64Array(x.size), new Float64Array(w.size)];
   for (let g = 0; g < groups; g++) {
     const slope = group(contiguous(dy), filters, groups, g);
-    const columns = columnsOf(group(contiguous(x), channels, groups, g), geometry);
+    const columns = columnsOf("conv2dIm2colBackward", group(contiguous(x), channels, groups, g), geometry);
     const turned = { data: columns, stride: [1, taps], offset: 0 };
     putGroup(gemm(taps, filters, rows, turned, slope), dw, filters, groups, g);
     const weights = { data: group(contiguous(w), filters, groups, g), stride: [1, filters], offset: 0 };
@@ -208,10 +204,11 @@ export function conv2dIm2colBackward(x: Images, w: Images, dy: Images, options: 
  *
  * @param x N×H×W×C
  * @param w 3×3×C×F
- * @param options.tile m, 2 (default) or 4
+ * @param options.tile m, 2 (default) or 4; 1 is the definition itself, its transforms change nothing
  * @param options.padding zeros around the image, default 0
  * @param options.round applied to every intermediate number: Math.fround shows the rounding of float32; default none
- * @throws RangeError if the filters are not 3×3 or do not fit the images, or the tile is neither 2 nor 4
+ * @throws RangeError if the filters are not 3×3 or do not fit the images, the tile is not 1, 2 or 4, or the output would have
+ * more than 2²⁸ entries
  */
 export function winogradConv(
   x: Images,
@@ -223,14 +220,14 @@ export function winogradConv(
     throw new RangeError(`winogradConv: the filters must be 3×3, got ${w.shape[0]}×${w.shape[1]}`);
   }
   const matrices = WINOGRAD.get(tile);
-  if (!matrices) throw new RangeError(`winogradConv: tile must be 2 or 4, got ${tile}`);
+  if (!matrices) throw new RangeError(`winogradConv: tile must be 1, 2 or 4, got ${tile}`);
   const { A, B, G } = matrices;
   const { batch, height, width, channels, outHeight, outWidth } = geometry;
   const size = tile + 2;
   const [image, weights] = [contiguous(x), contiguous(w)];
   const pixel = (n: number, i: number, j: number, c: number) =>
     i >= 0 && i < height && j >= 0 && j < width ? image[((n * height + i) * width + j) * channels + c]! : 0;
-  const y = new Float64Array(batch * outHeight * outWidth * filters);
+  const y = floats("winogradConv", batch * outHeight * outWidth, filters);
   // U = G·g·Gᵀ for every filter and channel: once, whatever the size of the image.
   const U = Array.from({ length: channels * filters }, (_, at) => {
     const g = Array.from({ length: 9 }, (_, t) => weights[t * channels * filters + at]!);
@@ -239,12 +236,12 @@ export function winogradConv(
   for (let n = 0; n < batch; n++) {
     for (let top = 0; top < outHeight; top += tile) {
       for (let left = 0; left < outWidth; left += tile) {
-        // V = Bᵀ·d·B for every channel of the input tile d
+        // V = Bᵀ·z·B for every channel of the input tile z
         const V = Array.from({ length: channels }, (_, c) => {
-          const d = Array.from({ length: size * size }, (_, t) =>
+          const z = Array.from({ length: size * size }, (_, t) =>
             pixel(n, top - padding + Math.floor(t / size), left - padding + (t % size), c),
           );
-          return sandwich(B, d, size, round);
+          return sandwich(B, z, size, round);
         });
         for (let f = 0; f < filters; f++) {
           const M = Array.from({ length: size * size }, (_, t) =>
@@ -265,7 +262,7 @@ export function winogradConv(
 
 /** Options of `winogradConv`. */
 export interface WinogradOptions {
-  readonly tile?: 2 | 4;
+  readonly tile?: 1 | 2 | 4;
   readonly padding?: number;
   readonly round?: (value: number) => number;
 }
@@ -282,32 +279,40 @@ export interface SparseMatrix {
  * The other way round: the filters unrolled into the matrix of the whole linear map, which then multiplies the flattened
  * image (6). Its transpose is the transposed convolution.
  *
- * @param w kh×kw×C×F
+ * @param w kh×kw×(C/groups)×F
  * @param shape [H, W, C] of one image
- * @returns (H'·W'·F)×(H·W·C)
+ * @returns (H'·W'·F)×(H·W·C), without what is padding and without weights of 0
+ * @throws RangeError if the shapes do not fit, or there would be more than 2²⁸ products
  */
 export function toeplitzMatrix(w: Images, shape: readonly number[], options: ConvOptions = {}): SparseMatrix {
-  const one = imagesOver(new Float64Array(shape.reduce((product, n) => product * n, 1)), [1, ...shape]);
-  const { geometry, taps, filters } = plan("toeplitzMatrix", one, w, { ...options, groups: 1 });
-  const { kernelHeight, kernelWidth } = geometry;
+  const image = [1, ...shape];
+  const one = imagesOver(floats("toeplitzMatrix", ...image), image);
+  const { geometry, groups, taps, filters } = plan("toeplitzMatrix", one, w, options);
+  const { channels, outHeight, outWidth, kernelHeight, kernelWidth } = geometry;
   const weights = contiguous(w);
-  const [rows, columns, values]: [number[], number[], number[]] = [[], [], []];
-  for (const { row, pixels } of im2colSteps(one, { ...options, kernel: [kernelHeight, kernelWidth] })) {
-    for (let t = 0; t < taps; t++) {
-      if (pixels[t]! < 0) continue;
-      for (let f = 0; f < filters; f++) {
-        rows.push(row * filters + f);
-        columns.push(pixels[t]!);
-        values.push(weights[t * filters + f]!);
+  const all = filters * groups;
+  const values = floats("toeplitzMatrix", outHeight * outWidth, taps * all);
+  const [rows, columns] = [new Int32Array(values.length), new Int32Array(values.length)];
+  let count = 0;
+  const { groups: _, ...window } = options;
+  for (const { row, pixels } of im2colSteps(one, { ...window, kernel: [kernelHeight, kernelWidth] })) {
+    for (const [t, pixel] of pixels.entries()) {
+      if (pixel < 0) continue;
+      const [tap, c] = [Math.floor(t / (channels * groups)), t % (channels * groups)];
+      const g = Math.floor(c / channels);
+      for (let f = g * filters; f < (g + 1) * filters; f++) {
+        const weight = weights[(tap * channels + (c % channels)) * all + f]!;
+        if (weight === 0) continue;
+        [rows[count], columns[count], values[count]] = [row * all + f, pixel, weight];
+        count++;
       }
     }
   }
-  const size = geometry.outHeight * geometry.outWidth * filters;
   return {
-    shape: [size, one.size],
-    rows: Int32Array.from(rows),
-    columns: Int32Array.from(columns),
-    values: Float64Array.from(values),
+    shape: [outHeight * outWidth * all, one.size],
+    rows: rows.slice(0, count),
+    columns: columns.slice(0, count),
+    values: values.slice(0, count),
   };
 }
 
@@ -327,11 +332,12 @@ export interface ConvCost {
 export type ConvMethod = "direct" | "im2col" | "winograd2" | "winograd4";
 
 /**
- * Work and traffic of a layer, by formula (7).
+ * Work and traffic of a layer without groups, by formula (7).
  *
  * @param shape [H, W, C] of the input
  * @param filters F
  * @param method 'direct', 'im2col', or Winograd's with tiles of 2 or 4 (3×3, stride 1 only)
+ * @throws RangeError if a number or the method is out of range
  * @example
  * convCost([56, 56, 64], 64, "im2col", { kernel: 3, padding: 1 }).columnElements // 1806336
  */
@@ -342,6 +348,7 @@ export function convCost(
   options: WindowOptions,
 ): ConvCost {
   checkChoice("convCost", "method", method, ["direct", "im2col", "winograd2", "winograd4"]);
+  checkInteger("convCost", "filters", filters, 1);
   const { kernelHeight, kernelWidth, stride, dilation, outHeight, outWidth } = convGeometry([1, ...shape], options);
   const channels = shape[2]!;
   const outputs = outHeight * outWidth;
@@ -357,7 +364,7 @@ export function convCost(
     : outputs * taps * filters;
   const columnElements = method === "im2col" ? outputs * taps : 0;
   const once = shape[0]! * shape[1]! * channels + taps * filters + outputs * filters;
-  const elementsMoved = once + 2 * columnElements;
+  const elementsMoved = once + 2 * columnElements; // (7)
   return {
     multiplications,
     columnElements,
@@ -388,14 +395,18 @@ export interface ConvGeometry {
 /**
  * The sizes of a convolution over images N×H×W×C.
  *
- * @throws RangeError if a size is out of range or the window is larger than the padded image
+ * @throws RangeError if there are not four sizes, a size is out of range, or the window is larger than the padded image
  * @example
  * convGeometry([1, 28, 28, 1], { kernel: 5, stride: 2 }).outWidth // 12
  */
 export function convGeometry(
-  [batch, height, width, channels]: readonly number[],
+  shape: readonly number[],
   { kernel, stride = 1, padding = 0, dilation = 1 }: WindowOptions,
 ): ConvGeometry {
+  if (!(shape.length === 4 && shape.every((size, axis) => Number.isInteger(size) && size >= Math.min(axis, 1)))) {
+    throw new RangeError(`convGeometry: images must be N×H×W×C with H, W and C at least 1, got ${shape.join("×")}`);
+  }
+  const [batch, height, width, channels] = shape as [number, number, number, number];
   const [kernelHeight, kernelWidth] = typeof kernel === "number" ? [kernel, kernel] : kernel;
   checkInteger("convGeometry", "kernel height", kernelHeight, 1);
   checkInteger("convGeometry", "kernel width", kernelWidth, 1);
@@ -414,12 +425,12 @@ export function convGeometry(
     }
     return { pad, out: Math.floor((padded - reach) / stride) + 1 };
   };
-  const [down, right] = [along(height!, kernelHeight!), along(width!, kernelWidth!)];
+  const [down, right] = [along(height, kernelHeight!), along(width, kernelWidth!)];
   return {
-    batch: batch!,
-    height: height!,
-    width: width!,
-    channels: channels!,
+    batch,
+    height,
+    width,
+    channels,
     kernelHeight: kernelHeight!,
     kernelWidth: kernelWidth!,
     stride,
@@ -438,24 +449,42 @@ export function convGeometry(
  * @param columns where to write
  */
 export function im2colInto(x: Floats, geometry: ConvGeometry, columns: Floats): void {
+  walk(x, geometry, columns, false);
+}
+
+/** The adjoint of `im2colInto`: every entry of the rows is added to the pixel it was copied from. */
+export function col2imInto(columns: Floats, geometry: ConvGeometry, x: Floats): void {
+  walk(x, geometry, columns, true);
+}
+
+/**
+ * All windows, run by run: a row of a window lies in one run of the image's row; with dilation, each pixel in a run of its
+ * own. Copies them to the columns, or adds the columns back.
+ */
+function walk(x: Floats, geometry: ConvGeometry, columns: Floats, back: boolean): void {
   const { batch, height, channels, kernelHeight, stride, dilation, padTop, padLeft, outHeight, outWidth } = geometry;
-  const { pieces, length, line } = runs(geometry);
+  const pieces = dilation === 1 ? 1 : geometry.kernelWidth;
+  const [length, line] = [(geometry.kernelWidth / pieces) * channels, geometry.width * channels];
   let to = 0;
   for (let n = 0; n < batch; n++) {
     for (let i = 0; i < outHeight; i++) {
       for (let j = 0; j < outWidth; j++) {
         for (let p = 0; p < kernelHeight; p++) {
           const row = i * stride - padTop + p * dilation;
+          const inside = row >= 0 && row < height;
           const start = (n * height + row) * line;
-          const inRow = row >= 0 && row < height;
           for (let q = 0; q < pieces; q++, to += length) {
             const at = (j * stride - padLeft + q * dilation) * channels;
-            if (inRow && at >= 0 && at + length <= line) {
-              if (length >= WORTH_SET) columns.set(x.subarray(start + at, start + at + length), to);
-              else for (let t = 0, from = start + at; t < length; t++) columns[to + t] = x[from + t]!;
+            const from = start + at;
+            if (inside && at >= 0 && at + length <= line) {
+              if (back) for (let t = 0; t < length; t++) x[from + t]! += columns[to + t]!;
+              else if (length >= WORTH_SET) columns.set(x.subarray(from, from + length), to);
+              else for (let t = 0; t < length; t++) columns[to + t] = x[from + t]!;
             } else {
               for (let t = 0; t < length; t++) {
-                columns[to + t] = inRow && at + t >= 0 && at + t < line ? x[start + at + t]! : 0;
+                const seen = inside && at + t >= 0 && at + t < line;
+                if (!back) columns[to + t] = seen ? x[from + t]! : 0;
+                else if (seen) x[from + t]! += columns[to + t]!;
               }
             }
           }
@@ -465,38 +494,8 @@ export function im2colInto(x: Floats, geometry: ConvGeometry, columns: Floats): 
   }
 }
 
-/** The adjoint of `im2colInto`: every entry of the rows is added to the pixel it was copied from. */
-export function col2imInto(columns: Floats, geometry: ConvGeometry, x: Floats): void {
-  const { batch, height, channels, kernelHeight, stride, dilation, padTop, padLeft, outHeight, outWidth } = geometry;
-  const { pieces, length, line } = runs(geometry);
-  let from = 0;
-  for (let n = 0; n < batch; n++) {
-    for (let i = 0; i < outHeight; i++) {
-      for (let j = 0; j < outWidth; j++) {
-        for (let p = 0; p < kernelHeight; p++) {
-          const row = i * stride - padTop + p * dilation;
-          const start = (n * height + row) * line;
-          const inRow = row >= 0 && row < height;
-          for (let q = 0; q < pieces; q++, from += length) {
-            if (!inRow) continue;
-            const at = (j * stride - padLeft + q * dilation) * channels;
-            const end = Math.min(length, line - at);
-            for (let t = Math.max(0, -at), to = start + at; t < end; t++) x[to + t]! += columns[from + t]!;
-          }
-        }
-      }
-    }
-  }
-}
-
 /** From this many entries on, `set` copies faster than a loop. */
 const WORTH_SET = 32;
-
-/** A row of a window lies in one run of the image's row; with dilation, each pixel in a run of its own. */
-function runs({ width, channels, kernelWidth, dilation }: ConvGeometry) {
-  const pieces = dilation === 1 ? 1 : kernelWidth;
-  return { pieces, length: (kernelWidth / pieces) * channels, line: width * channels };
-}
 
 // ---- helpers ----
 
@@ -525,6 +524,15 @@ function plan(caller: string, x: Images, w: Images, { groups = 1, ...options }: 
   return { geometry, groups, taps: kernelHeight * kernelWidth * channels, filters: filters / groups };
 }
 
+/** Zeros for an array of these sizes, if that is not too large. */
+function floats(caller: string, ...sizes: readonly number[]): Float64Array {
+  const count = sizes.reduce((product, size) => product * size, 1);
+  if (count <= 2 ** 28) return new Float64Array(count);
+  throw new RangeError(
+    `${caller}: ${sizes.join("×")} entries are too many for one array; cut the batch or the image into tiles`,
+  );
+}
+
 /** The g-th of `groups` parts of the last axis, each `width` long. */
 function group(data: Float64Array, width: number, groups: number, g: number): Float64Array {
   if (groups === 1) return data;
@@ -540,11 +548,11 @@ function putGroup(part: Float64Array, data: Float64Array, width: number, groups:
     data[Math.floor(i / width) * width * groups + g * width + (i % width)] = part[i]!;
 }
 
-function columnsOf(x: Float64Array, geometry: ConvGeometry): Float64Array {
+function columnsOf(caller: string, x: Float64Array, geometry: ConvGeometry): Float64Array {
   const { batch, channels, kernelHeight, kernelWidth, stride, outHeight, outWidth } = geometry;
-  const size = batch * outHeight * outWidth * kernelHeight * kernelWidth * channels;
-  if (kernelHeight * kernelWidth * stride === 1 && size === x.length) return x; // the pixels are the rows already
-  const columns = new Float64Array(size);
+  const [rows, taps] = [batch * outHeight * outWidth, kernelHeight * kernelWidth * channels];
+  if (kernelHeight * kernelWidth * stride === 1 && rows * taps === x.length) return x; // the pixels are the rows already
+  const columns = floats(caller, rows, taps);
   im2colInto(x, geometry, columns);
   return columns;
 }
@@ -558,8 +566,17 @@ function channelsFirst(columns: Float64Array, taps: number, channels: number): F
   });
 }
 
-/** Lavin and Gray's matrices for tiles of 2 and 4: A, B and G by their rows, so that each transform is L·X·Lᵀ. */
+const IDENTITY = [
+  [1, 0, 0],
+  [0, 1, 0],
+  [0, 0, 1],
+];
+/**
+ * Lavin and Gray's matrices for tiles of 2 and 4, and those with which a tile of 1 is the definition: Aᵀ, Bᵀ and G by their
+ * rows, so that each transform is L·X·Lᵀ.
+ */
 const WINOGRAD = new Map([
+  [1, { A: [[1, 1, 1]], B: IDENTITY, G: IDENTITY }],
   [
     2,
     {

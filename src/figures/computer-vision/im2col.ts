@@ -106,14 +106,19 @@ export const windowFigure = figure(
   },
 );
 
-/** The convolutions of ResNet-50, stage by stage: [H, W, C] of the input, filters, window. */
+/**
+ * The convolutions of ResNet-50 with more than one pixel in a window, and two of the others: [H, W, C] of the input, filters,
+ * window. The stride of a stage is in its first 3×3 layer, as in torchvision.
+ */
 export const RESNET50 = [
   { layer: "stem 7×7/2", shape: [224, 224, 3], filters: 64, window: { kernel: 7, stride: 2, padding: 3 } },
   { layer: "stage 1, 1×1", shape: [56, 56, 256], filters: 64, window: { kernel: 1 } },
   { layer: "stage 1, 3×3", shape: [56, 56, 64], filters: 64, window: { kernel: 3, padding: 1 } },
   { layer: "stage 2, 3×3/2", shape: [56, 56, 128], filters: 128, window: { kernel: 3, stride: 2, padding: 1 } },
   { layer: "stage 2, 3×3", shape: [28, 28, 128], filters: 128, window: { kernel: 3, padding: 1 } },
+  { layer: "stage 3, 3×3/2", shape: [28, 28, 256], filters: 256, window: { kernel: 3, stride: 2, padding: 1 } },
   { layer: "stage 3, 3×3", shape: [14, 14, 256], filters: 256, window: { kernel: 3, padding: 1 } },
+  { layer: "stage 4, 3×3/2", shape: [14, 14, 512], filters: 512, window: { kernel: 3, stride: 2, padding: 1 } },
   { layer: "stage 4, 3×3", shape: [7, 7, 512], filters: 512, window: { kernel: 3, padding: 1 } },
   { layer: "stage 4, 1×1", shape: [7, 7, 2048], filters: 512, window: { kernel: 1 } },
 ] as const;

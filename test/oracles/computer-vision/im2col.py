@@ -62,11 +62,19 @@ def unfolded():
     return {"x": x.ravel(), "options": options, "columns": columns.transpose(1, 2).reshape(-1, 12).numpy(), "folded": nhwc(back)}
 
 
+def same():
+    """padding='same' with an even kernel, where PyTorch has to choose a side."""
+    x, w = np.round(rng.standard_normal((1, 5, 6, 2)), 3), np.round(rng.standard_normal((4, 4, 2, 3)), 3)
+    y = F.conv2d(nchw(x), torch.tensor(w).permute(3, 2, 0, 1), padding="same")
+    return {"x": x.ravel(), "w": w.ravel(), "y": nhwc(y)}
+
+
 image, kernel = rng.standard_normal((6, 8)), rng.standard_normal((3, 3))
 emit(
     ["numpy", "scipy", "torch"],
     cases=list(cases()),
     unfold=unfolded(),
+    same=same(),
     scipy={
         "image": image,
         "kernel": kernel,
