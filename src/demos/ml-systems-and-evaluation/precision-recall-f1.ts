@@ -90,9 +90,9 @@ export function jaccard(counts: PositiveCounts, { zeroDivision }: ZeroDivisionOp
 export type Average = "micro" | "macro" | "weighted";
 
 /** How `precisionRecallFscore` averages. */
-export interface PrecisionRecallOptions<L extends Label> extends FscoreOptions {
+export interface PrecisionRecallOptions<L extends Label, A extends Average | "binary" | null> extends FscoreOptions {
   /** 'binary' is the class `positiveLabel` alone; null gives every class; default 'macro' */
-  readonly average?: Average | "binary" | null;
+  readonly average?: A;
   /** the classes that are averaged, in this order; default: all in yTrue or yPred, ascending */
   readonly labels?: ArrayLike<L>;
   /** the class of average 'binary', default 1 */
@@ -119,6 +119,9 @@ export interface ClassScores<L = Label> {
   readonly undefinedMetrics: readonly string[];
 }
 
+/** What an average asks for: one number of each kind, or with null one for every class. */
+export type ScoresOf<A, L> = A extends null ? ClassScores<L> : AverageScores;
+
 /**
  * Precision, recall and F_β of predicted classes, each class against all others, averaged.
  *
@@ -131,23 +134,14 @@ export interface ClassScores<L = Label> {
  * precisionRecallFscore([0, 0, 0, 1], [0, 1, 0, 1]).fscore // 0.7333
  * precisionRecallFscore([0, 0, 0, 1], [0, 1, 0, 1], { average: null }).recall // Float64Array [0.6667, 1]
  */
-export function precisionRecallFscore<L extends Label>(
+export function precisionRecallFscore<L extends Label, A extends Average | "binary" | null = "macro">(
   yTrue: ArrayLike<L>,
   yPred: ArrayLike<L>,
-  options: PrecisionRecallOptions<L> & { readonly average: null },
-): ClassScores<L>;
-export function precisionRecallFscore<L extends Label>(
-  yTrue: ArrayLike<L>,
-  yPred: ArrayLike<L>,
-  options?: PrecisionRecallOptions<L> & { readonly average?: Average | "binary" },
-): AverageScores;
-export function precisionRecallFscore<L extends Label>(
-  yTrue: ArrayLike<L>,
-  yPred: ArrayLike<L>,
-  options: PrecisionRecallOptions<L> = {},
-): AverageScores | ClassScores<L> {
+  options: PrecisionRecallOptions<L, A> = {},
+): ScoresOf<A, L> {
   const caller = "precisionRecallFscore";
-  const { average = "macro", positiveLabel = 1 as L } = options;
+  const { positiveLabel = 1 as L } = options;
+  const average: Average | "binary" | null = options.average === undefined ? "macro" : options.average;
   if (average !== null) checkChoice(caller, "average", average, ["binary", "micro", "macro", "weighted"]);
   const { matrix, labels } = confusionMatrix(yTrue, yPred, weightsOf(options));
   const found = new Map(oneVsRest(matrix).map((cells, k) => [labels[k], cells]));
@@ -157,13 +151,13 @@ export function precisionRecallFscore<L extends Label>(
     if (chosen.indexOf(label) < k) throw new RangeError(`${caller}: labels must differ, got ${label} again at ${k}`);
     return { label, ...(found.get(label) ?? { tp: 0, fn: 0, fp: 0 }) };
   });
-  return summarise(caller, groups, average === "binary" ? "macro" : average, options);
+  return summarise(caller, groups, average === "binary" ? "macro" : average, options) as ScoresOf<A, L>;
 }
 
 /** How `multilabelPrecisionRecallFscore` averages. */
-export interface MultilabelOptions extends FscoreOptions {
+export interface MultilabelOptions<A extends Average | "samples" | null> extends FscoreOptions {
   /** 'samples' is the mean over the rows; null gives every label; default 'macro' */
-  readonly average?: Average | "samples" | null;
+  readonly average?: A;
   /** wᵢ ≥ 0, one per row, not all 0; default all 1 */
   readonly sampleWeight?: ArrayLike<number>;
 }
@@ -179,23 +173,14 @@ export interface MultilabelOptions extends FscoreOptions {
  * const [truth, predicted] = [matrix([[1, 0, 1], [0, 1, 0]]), matrix([[1, 0, 0], [0, 1, 1]])];
  * multilabelPrecisionRecallFscore(truth, predicted, { average: "samples" }).fscore // 0.6667
  */
-export function multilabelPrecisionRecallFscore(
+export function multilabelPrecisionRecallFscore<A extends Average | "samples" | null = "macro">(
   yTrue: Matrix,
   yPred: Matrix,
-  options: MultilabelOptions & { readonly average: null },
-): ClassScores<number>;
-export function multilabelPrecisionRecallFscore(
-  yTrue: Matrix,
-  yPred: Matrix,
-  options?: MultilabelOptions & { readonly average?: Average | "samples" },
-): AverageScores;
-export function multilabelPrecisionRecallFscore(
-  yTrue: Matrix,
-  yPred: Matrix,
-  options: MultilabelOptions = {},
-): AverageScores | ClassScores<number> {
+  options: MultilabelOptions<A> = {},
+): ScoresOf<A, number> {
   const caller = "multilabelPrecisionRecallFscore";
-  const { average = "macro", sampleWeight } = options;
+  const { sampleWeight } = options;
+  const average: Average | "samples" | null = options.average === undefined ? "macro" : options.average;
   if (average !== null) checkChoice(caller, "average", average, ["micro", "macro", "weighted", "samples"]);
   const [n, K] = checkMatrix(caller, "yTrue", yTrue);
   const [rows, columns] = checkMatrix(caller, "yPred", yPred);
@@ -224,7 +209,7 @@ export function multilabelPrecisionRecallFscore(
     const cell = truth[at] === 1 ? (call[at] === 1 ? "tp" : "fn") : call[at] === 1 ? "fp" : undefined;
     if (cell !== undefined) groups[bySample ? i : k]![cell] += w[i]!;
   }
-  return summarise(caller, groups, bySample ? w : (average as Average | null), options);
+  return summarise(caller, groups, average === "samples" ? w : average, options) as ScoresOf<A, number>;
 }
 
 /** The scores of each group of cells, or one average over the groups; a vector of weights gives a weighted mean. */
