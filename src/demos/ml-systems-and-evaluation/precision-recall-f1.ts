@@ -307,7 +307,7 @@ export function cumulativeCounts(
   const all = Uint32Array.from({ length: scores.length }, (_, i) => i);
   const order = all
     .filter((i) => w?.[i] !== 0)
-    .sort((a, b) => (scores[a]! > scores[b]! ? -1 : scores[a]! < scores[b]! ? 1 : a - b));
+    .sort((a, b) => (scores[a]! > scores[b]! ? -1 : scores[a]! < scores[b]! ? 1 : 0));
   const [thresholds, tp, fp] = [0, 1, 2].map(() => new Float64Array(order.length)) as [
     Float64Array,
     Float64Array,
