@@ -306,6 +306,7 @@ interface Fixture {
     cov: number[][];
   })[];
   binormal: Record<"d" | "prevalence" | "spread" | "auc" | "averagePrecision", number>[];
+  conventions: { oneClass: number; prEnd: number[] };
   tumours: { auc: number[]; averagePrecision: number[]; cov: number[][]; z: number; pValue: number };
 }
 
@@ -333,6 +334,13 @@ describe("scikit-learn, SciPy, NumPy", () => {
       expect(corners.fpr.length).toBeLessThanOrEqual(given.corners);
       expect(areaUnder(corners)).toBeCloseTo(given.auc, 12);
     }
+  });
+
+  test("conventions: one class is NaN there, and the PR curve ends at an invented point", () => {
+    expect(expected.conventions).toEqual({ oneClass: NaN, prEnd: [1, 0] });
+    expect(() => rocAuc([1, 1], [0.2, 0.1])).toThrow(OneClassError);
+    const { precision, recall } = precisionRecallCurve([0, 1, 0], [3, 2, 1]);
+    expect([precision[0], recall[0]]).toEqual([0, 0]);
   });
 
   test("DeLong: variances, covariance and the paired test from all pairs", () => {

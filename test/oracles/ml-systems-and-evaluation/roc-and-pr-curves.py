@@ -1,10 +1,13 @@
 """Curves and areas by scikit-learn, U by SciPy, DeLong's variance from all pairs by NumPy, integrals by quadrature."""
 
+import warnings
+
 import numpy as np
 from oracle import emit, load
 from scipy import integrate, stats
 from sklearn import metrics
 
+warnings.simplefilter("ignore")  # one class is wanted
 rng = np.random.default_rng(20267)
 
 
@@ -119,4 +122,8 @@ emit(
         for options in [(1, 0.5), (2, 0.5), (2, 0.1), (2, 0.01), (2, 0.001), (0, 0.3), (-1, 0.4), (3, 0.5), (2.9, 0.2, 2), (1, 0.1, 0.5)]
     ],
     tumours=tumours(),
+    conventions={
+        "oneClass": metrics.roc_auc_score([1, 1], [0.2, 0.1]),
+        "prEnd": [values[-1] for values in metrics.precision_recall_curve([0, 1, 0], [3, 2, 1])[:2]],
+    },
 )
