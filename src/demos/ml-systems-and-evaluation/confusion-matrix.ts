@@ -534,9 +534,17 @@ export function wilsonInterval(
   return { estimate: successes / n, lower: low, upper: failures === 0 ? 1 : high };
 }
 
-/** z with P(|Z| ≤ z) = level. Newton from 0: the function is concave there, so no step goes too far. */
-function normalHalfWidth(level: number): number {
-  let z = 0;
+/**
+ * z with P(|Z| ≤ z) = level for a standard normal Z: half the width of a normal interval, in standard errors.
+ *
+ * @param level in (0, 1)
+ * @throws {RangeError} a level outside (0, 1)
+ * @example
+ * normalHalfWidth(0.95) // 1.96
+ */
+export function normalHalfWidth(level: number): number {
+  checkNumber("normalHalfWidth", "level", level, { above: 0, below: 1 });
+  let z = 0; // Newton from 0: the function is concave there, so no step goes too far
   for (let step = 0; step < 200; step++) {
     const next = z + (level - normalMass(z)) / (Math.sqrt(2 / Math.PI) * Math.exp((-z * z) / 2));
     if (!(next > z)) break;
