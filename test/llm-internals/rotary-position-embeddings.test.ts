@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { scaledDotProductAttention } from "../../src/demos/deep-learning-foundations/attention.js";
 import { matmul } from "../../src/demos/linear-algebra/matrices-as-linear-maps.js";
+import { extrapolationCurve } from "../../src/demos/llm-internals/positional-encodings.js";
 import {
   applyRope,
   applyRopeComplex,
@@ -11,7 +13,10 @@ import {
   ropeTables,
   rotateInto,
 } from "../../src/demos/llm-internals/rotary-position-embeddings.js";
+import { evaluate, forward, fromCheckpoint } from "../../src/demos/llm-internals/transformer-architecture.js";
+import { loadCheckpoint } from "../../src/lib/checkpoints.js";
 import { type Matrix, matrix, matrixOver, maxAbsDifference, norm, row, toRows } from "../../src/lib/matrix.js";
+import { loadMobyDick } from "../../src/lib/moby-dick.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
 
@@ -34,6 +39,11 @@ interface Fixture {
   };
   readonly bfloat16Positions: number;
   readonly bfloat16Of257: number;
+  readonly starts: number[];
+  readonly ends: number[];
+  readonly losses: Readonly<
+    Record<"halfInHalf" | "halfInInterleaved" | "plain" | "slowSqueezed" | "fastSqueezed", number>
+  >;
 }
 
 function normals(seed: number, rows: number, columns: number): Matrix {
@@ -156,6 +166,66 @@ claim("bfloat16-positions-collapse", () => {
   expect(new Set(rounded.slice(512, 1024)).size).toBe(129); // fours
 });
 
+const checkpoint = loadCheckpoint("tiny-rope");
+const codes = new Map([...checkpoint.characters].map((character, code) => [character, code]));
+const novel = Int32Array.from(loadMobyDick().text, (character) => codes.get(character)!);
+
+claim("a-trained-model-in-the-wrong-layout", () => {
+  const { starts, losses } = oracle<Fixture>();
+  const converted = (from: "half" | "interleaved", to: typeof from, p: Readonly<Record<string, Float32Array>>) =>
+    Object.fromEntries(
+      Object.entries(p).map(([name, w]) => {
+        if (!/query|key/.test(name)) return [name, w];
+        const W = matrixOver(Float64Array.from(w), w.length / 32, 32);
+        return [name, Float32Array.from(convertLayout(W, { heads: 4, headDim: 8, from, to }).data)];
+      }),
+    );
+  const loss = (parameters: Readonly<Record<string, Float32Array>>) =>
+    evaluate(fromCheckpoint({ ...checkpoint, parameters }), novel, starts, 64);
+  const half = converted("interleaved", "half", checkpoint.parameters);
+  const [right, wrong] = [loss(checkpoint.parameters), loss(half)];
+  expect([right.toFixed(2), wrong.toFixed(2)]).toEqual(["1.82", "3.44"]);
+  expect(Math.abs(right - losses.halfInHalf)).toBeLessThan(1e-4); // the model is float32
+  expect(Math.abs(wrong - losses.halfInInterleaved)).toBeLessThan(1e-4);
+  expect(converted("half", "interleaved", half)).toEqual(checkpoint.parameters);
+});
+
+claim("slow-pairs-meet-unseen-angles", () => {
+  const { ends, losses } = oracle<Fixture>();
+  const model = fromCheckpoint(checkpoint);
+  const logits = (tokens: ArrayLike<number>) =>
+    matrixOver(Float64Array.from(forward(model, tokens).logits.data), tokens.length, 81);
+  const [seen, far] = extrapolationCurve(logits, novel, { lengths: [64, 384], ends });
+  expect([seen!.toFixed(2), far!.toFixed(2)]).toEqual(["1.77", "3.83"]);
+  expect(Math.abs(far! - losses.plain)).toBeLessThan(1e-4);
+  expect([losses.slowSqueezed, losses.fastSqueezed].map((loss) => loss.toFixed(2))).toEqual(["2.80", "4.03"]);
+  // which pairs are slow: those that do not come round within the 64 characters of training
+  const turns = frequencyProfile({ headDim: 8, length: 64 }).map((pair) => pair.turns >= 1);
+  expect(turns).toEqual([true, true, false, false]);
+});
+
+claim("values-and-cached-keys-have-their-place", () => {
+  const [n, d] = [6, 8];
+  const [Q, K, V] = [normals(1, n, d), normals(2, n, d), normals(3, n, d)];
+  const output = (offset: number, rotateValues: boolean) => {
+    const positions = Array.from({ length: n }, (_, i) => i + offset);
+    const turn = (A: Matrix) => applyRope(A, positions);
+    return scaledDotProductAttention(turn(Q), turn(K), rotateValues ? turn(V) : V, { causal: true }).output;
+  };
+  expect(maxAbsDifference(output(0, false), output(1000, false))).toBeLessThan(1e-12);
+  expect(maxAbsDifference(output(0, true), output(1000, true))).toBeGreaterThan(1);
+  // tokens 2 … 5 are still in a window, the query is at 6: keys that are rotated anew from 0 are 2 too far away
+  const query = rotated(row(Q, 0), 6);
+  const kept = [2, 3, 4, 5].map((m) => dot(query, rotated(row(K, m), m)));
+  const anew = [2, 3, 4, 5].map((m) => dot(query, rotated(row(K, m), m - 2)));
+  kept.forEach((score, i) => {
+    const m = i + 2;
+    expect(score).toBeCloseTo(relativeScore(row(Q, 0), row(K, m), [6 - m])[0]!, 12);
+    expect(anew[i]).toBeCloseTo(relativeScore(row(Q, 0), row(K, m), [8 - m])[0]!, 12);
+  });
+  expect(Math.max(...kept.map((score, i) => Math.abs(score - anew[i]!)))).toBeGreaterThan(1);
+});
+
 claim("partial-rotation-adds-a-plain-product", () => {
   const [d, r] = [10, 4];
   const [q, k] = [row(normals(1, 1, d), 0), row(normals(2, 1, d), 0)];
@@ -177,10 +247,32 @@ describe("against PyTorch", () => {
   });
 });
 
+test("a partly rotated head is converted in its rotated part only, head by head", () => {
+  const W = matrix([Array.from({ length: 12 }, (_, c) => c)]); // 2 heads of 6, 4 of them rotated
+  const options = { heads: 2, headDim: 6, rotaryDim: 4, from: "half", to: "interleaved" } as const;
+  expect(toRows(convertLayout(W, options))).toEqual([[0, 2, 1, 3, 4, 5, 6, 8, 7, 9, 10, 11]]);
+  expect(toRows(convertLayout(W, { ...options, to: "half" }))).toEqual(toRows(W));
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 2 }), fc.nat(999), (pairs, rest, seed) => {
+      const headDim = 2 * (pairs + rest);
+      const heads = normals(seed, 3, headDim);
+      const shape = { heads: 1, headDim, rotaryDim: 2 * pairs, from: "half", to: "interleaved" } as const;
+      const rope = { rotaryDim: 2 * pairs };
+      const there = convertLayout(applyRope(heads, [3, 1, 7], { ...rope, layout: "half" }), shape);
+      expect(maxAbsDifference(there, applyRope(convertLayout(heads, shape), [3, 1, 7], rope))).toBe(0);
+    }),
+  );
+  const view = W.transpose(1, 0).transpose(1, 0) as Matrix;
+  expect(toRows(convertLayout(view, options))).toEqual(toRows(convertLayout(W, options)));
+  expect([...W.data]).toEqual(Array.from({ length: 12 }, (_, c) => c));
+});
+
 test("complex multiplication gives the same numbers", () => {
   const X = normals(1, 5, 6);
   const positions = [0, 1, 7, -3, 1e4];
   expect(maxAbsDifference(applyRope(X, positions), applyRopeComplex(X, positions))).toBeLessThan(1e-11);
+  const base = { base: 50 };
+  expect(maxAbsDifference(applyRope(X, positions, base), applyRopeComplex(X, positions, base))).toBeLessThan(1e-11);
 });
 
 test("rotateInto: float32, rows that repeat the positions, and back again", () => {
@@ -219,6 +311,31 @@ describe("bad input and extremes", () => {
       "convertLayout: weights must have 2·4 = 8 columns, got 6",
       () => convertLayout(X, { heads: 2, headDim: 4, from: "half", to: "interleaved" }),
     ],
+    [
+      "convertLayout: from must be one of 'interleaved', 'half', got 'gptj'",
+      () => convertLayout(X, { heads: 1, headDim: 6, from: "gptj" as never, to: "half" }),
+    ],
+    [
+      "convertLayout: to must be one of 'interleaved', 'half', got 'gptj'",
+      () => convertLayout(X, { heads: 1, headDim: 6, from: "half", to: "gptj" as never }),
+    ],
+    [
+      "convertLayout: heads must be an integer at least 1, got 0",
+      () => convertLayout(X, { heads: 0, headDim: 6, from: "half", to: "half" }),
+    ],
+    [
+      "convertLayout: headDim must be even, got 3",
+      () => convertLayout(X, { heads: 2, headDim: 3, from: "half", to: "interleaved" }),
+    ],
+    [
+      "convertLayout: rotaryDim must be an integer in [2, 6], got 8",
+      () => convertLayout(X, { heads: 1, headDim: 6, rotaryDim: 8, from: "half", to: "interleaved" }),
+    ],
+    ["ropeTables: positions must be finite, got Infinity at 0", () => ropeTables([Infinity], [1])],
+    ["ropeTables: frequencies must be finite, got NaN at 0", () => ropeTables([1], [Number.NaN])],
+    ["applyRopeComplex: positions must have length 2, got 1", () => applyRopeComplex(X, [1])],
+    ["inverseFrequencies: headDim must be even, got 3", () => relativeScore([1, 2, 3], [1, 2, 3], [0])],
+    ["relativeScore: distances must be finite, got NaN at 1", () => relativeScore([1, 2], [1, 2], [0, Number.NaN])],
     ["relativeScore: k must have length 4, got 2", () => relativeScore([1, 2, 3, 4], [1, 2], [0])],
     [
       "frequencyProfile: length must be a finite number in (0, Infinity), got 0",
@@ -233,6 +350,6 @@ describe("bad input and extremes", () => {
     expect(toRows(applyRope(X, [0, 0]))).toEqual(toRows(X));
     expect(X.data).toEqual(before);
     expect(ropeTables([2 ** 24], [1]).precise).toBe(true);
-    expect(ropeTables([2 ** 24 + 1], [1]).precise).toBe(false);
+    expect(ropeTables([1, 2 ** 24 + 1], [1]).precise).toBe(false);
   });
 });

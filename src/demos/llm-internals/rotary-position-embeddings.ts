@@ -15,6 +15,7 @@ type Floats = Float32Array | Float64Array;
 
 /** Which coordinates make a pair: neighbours (2i, 2i + 1), or the halves (i, i + d/2). */
 export type RopeLayout = "interleaved" | "half";
+const LAYOUTS = ["interleaved", "half"] as const;
 
 /** Options of the rotation. */
 export interface RopeOptions {
@@ -55,6 +56,11 @@ export interface RopeTables {
  *
  * @param positions n numbers, not necessarily integers or in order
  * @param frequencies d/2 angles per position
+ * @throws RangeError if a position or a frequency is not finite
+ * @example
+ * const { cos, precise } = ropeTables([0, 2], [1, 0.01]);
+ * toRows(cos) // [[1, 1], [-0.4161468365, 0.9998000067]]
+ * precise // true
  */
 export function ropeTables(positions: ArrayLike<number>, frequencies: ArrayLike<number>): RopeTables {
   const [m, theta] = [
@@ -75,7 +81,12 @@ export function ropeTables(positions: ArrayLike<number>, frequencies: ArrayLike<
  * Rotates rows by the tables, in place in `to` (2). The inverse rotation, direction −1, is the gradient.
  *
  * @param x rows·width numbers, row-major; row r belongs to position r mod n of the tables
+ * @param width d, at least twice as many as the tables have pairs; coordinates beyond are left as they are
  * @param to where the result goes; may be x itself
+ * @example
+ * const x = Float32Array.of(1, 0);
+ * rotateInto(x, 2, ropeTables([Math.PI / 2], [1]), "interleaved", x);
+ * [...x] // [0, 1]
  */
 export function rotateInto(
   x: Floats,
@@ -113,7 +124,7 @@ export function rotateInto(
 export function applyRope(X: Matrix, positions: ArrayLike<number>, options: RopeOptions = {}): Matrix {
   const [n, d] = checkMatrix("applyRope", "X", X);
   const { layout = "interleaved", rotaryDim = d, base = 10_000 } = options;
-  checkChoice("applyRope", "layout", layout, ["interleaved", "half"]);
+  checkChoice("applyRope", "layout", layout, LAYOUTS);
   checkEven("applyRope", "rotaryDim", rotaryDim, d);
   checkVector("applyRope", "positions", positions, n);
   const rotated = rowMajor(X).slice();
@@ -126,6 +137,11 @@ export function applyRope(X: Matrix, positions: ArrayLike<number>, options: Rope
  * numbers, written from the definition.
  *
  * @param X n×d, interleaved
+ * @param positions n
+ * @returns n×d
+ * @throws RangeError if d is odd, or there are not as many positions as rows
+ * @example
+ * toRows(applyRopeComplex(matrix([[0, 2]]), [Math.PI])) // [[0, -2]]
  */
 export function applyRopeComplex(
   X: Matrix,
@@ -149,42 +165,52 @@ export function applyRopeComplex(
 
 /**
  * The projection of a checkpoint in one layout, for code in the other: in every head the columns are permuted, so that pairs
- * stay pairs (4).
+ * stay pairs (4). A bias is converted as a matrix of one row.
  *
  * @param weights in×(heads·headDim), as in x·W
- * @throws RangeError if the weights have another width, or headDim is odd
+ * @param options.rotaryDim coordinates of a head that are rotated, the only ones that move; default headDim
+ * @throws RangeError if the weights have another width, or headDim or rotaryDim is odd
+ * @example
+ * const options = { heads: 1, headDim: 4, from: "half", to: "interleaved" } as const;
+ * toRows(convertLayout(matrix([[1, 2, 10, 20]]), options)) // [[1, 10, 2, 20]]
  */
 export function convertLayout(
   weights: Matrix,
   {
     heads,
     headDim,
+    rotaryDim = headDim,
     from,
     to,
-  }: { readonly heads: number; readonly headDim: number; readonly from: RopeLayout; readonly to: RopeLayout },
+  }: {
+    readonly heads: number;
+    readonly headDim: number;
+    readonly rotaryDim?: number;
+    readonly from: RopeLayout;
+    readonly to: RopeLayout;
+  },
 ): Matrix {
   const [rows, columns] = checkMatrix("convertLayout", "weights", weights);
   checkInteger("convertLayout", "heads", heads, 1);
   checkEven("convertLayout", "headDim", headDim);
-  for (const [name, layout] of [
-    ["from", from],
-    ["to", to],
-  ] as const) {
-    checkChoice("convertLayout", name, layout, ["interleaved", "half"]);
-  }
+  checkEven("convertLayout", "rotaryDim", rotaryDim, headDim);
+  checkChoice("convertLayout", "from", from, LAYOUTS);
+  checkChoice("convertLayout", "to", to, LAYOUTS);
   if (columns !== heads * headDim) {
     throw new RangeError(
       `convertLayout: weights must have ${heads}·${headDim} = ${heads * headDim} columns, got ${columns}`,
     );
   }
-  const converted = matrixOver(new Float64Array(rows * columns), rows, columns);
-  for (let c = 0; c < columns; c++) {
-    const [head, within] = [Math.floor(c / headDim) * headDim, c % headDim];
-    // which pair, and which of the two, column c of the new layout is; then where that was
-    const [pair, second] =
-      to === "half" ? [within % (headDim / 2), within >= headDim / 2] : [within >> 1, within % 2 === 1];
-    const source = from === "half" ? pair + (second ? headDim / 2 : 0) : 2 * pair + (second ? 1 : 0);
-    for (let r = 0; r < rows; r++) converted.set(r, c, weights.get(r, head + source));
+  const pairs = rotaryDim / 2;
+  /** Where a layout has the first (0) or the second (1) coordinate of a pair. */
+  const place = (layout: RopeLayout, pair: number, which: number) =>
+    layout === "half" ? pair + which * pairs : 2 * pair + which;
+  const converted = matrixOver(rowMajor(weights).slice(), rows, columns);
+  for (let start = 0; start < columns; start += headDim) {
+    for (let c = 0; c < rotaryDim; c++) {
+      const [source, target] = [from, to].map((layout) => start + place(layout, c >> 1, c & 1)) as [number, number];
+      for (let r = 0; r < rows; r++) converted.set(r, target, weights.get(r, source)); // (4)
+    }
   }
   return converted;
 }
@@ -195,6 +221,10 @@ export function convertLayout(
  *
  * @param q d, k d, interleaved, before rotation
  * @param distances r = position of the query − position of the key
+ * @returns a score for each distance
+ * @throws RangeError if a number is not finite, or q and k are not of the same even length
+ * @example
+ * relativeScore([1, 0], [1, 0], [0, Math.PI]) // [1, -1]
  */
 export function relativeScore(
   q: ArrayLike<number>,
@@ -205,7 +235,7 @@ export function relativeScore(
   const x = checkVector("relativeScore", "q", q);
   const y = checkVector("relativeScore", "k", k, x.length);
   const theta = inverseFrequencies(x.length, { base });
-  return Float64Array.from(distances, (r) => {
+  return checkVector("relativeScore", "distances", distances).map((r) => {
     let score = 0;
     for (let p = 0; p < theta.length; p++) {
       const [a, b, c, d] = [x[2 * p]!, x[2 * p + 1]!, y[2 * p]!, y[2 * p + 1]!];
@@ -224,7 +254,17 @@ export interface Frequency {
   readonly turns: number;
 }
 
-/** Wavelength of every pair, and how often it turns within a context of this length. */
+/**
+ * Wavelength of every pair, and how often it turns within a context of this length.
+ *
+ * @param options.headDim d, even
+ * @param options.base default 10,000
+ * @param options.length tokens, above 0
+ * @returns d/2 pairs, the fastest first
+ * @throws RangeError if the length is not above 0, or as `inverseFrequencies`
+ * @example
+ * frequencyProfile({ headDim: 4, length: 628 }).map(({ turns }) => Math.round(turns)) // [100, 1]
+ */
 export function frequencyProfile({
   headDim,
   base = 10_000,

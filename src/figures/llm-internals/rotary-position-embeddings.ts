@@ -19,19 +19,21 @@ export const scoreFigure = figure(
     const [d, base] = [Number(width), 10 ** logBase];
     const q = Float64Array.from({ length: d }, (_, i) => (i % 2 === 0 ? Math.sqrt(2 / d) : 0));
     const k = row(applyRope(matrix([q]), [best], { base }), 0);
-    const distances = Array.from({ length: 501 }, (_, i) => 4 * i);
+    const distances = Array.from({ length: 2001 }, (_, r) => r);
     const scores = relativeScore(q, k, distances, { base });
     const [middle, slow] = [Math.floor(d / 4), d / 2 - 1].map((pair) => {
       const only = (x: ArrayLike<number>) => Float64Array.from({ length: d }, (_, i) => (i >> 1 === pair ? x[i]! : 0));
       return relativeScore(only(q), only(k), distances, { base }).map((score) => (score * d) / 2);
     });
-    const values = distances.flatMap((distance, i) => [
-      { distance, score: scores[i], of: "all pairs (mean)" },
-      { distance, score: middle![i], of: "a pair in the middle" },
-      { distance, score: slow![i], of: "the slowest pair" },
-    ]);
-    const top = distances[scores.indexOf(Math.max(...scores))]!;
-    const negative = distances.find((_, i) => scores[i]! < 0);
+    // The mean is drawn at every distance, the smooth lines of single pairs at every eighth.
+    const values = distances.flatMap((distance) => {
+      const point = (line: Float64Array, of: string) => ({ distance, score: Number(line[distance]!.toFixed(3)), of });
+      const mean = point(scores, "all pairs (mean)");
+      if (distance % 8 !== 0) return [mean];
+      return [mean, point(middle!, "a pair in the middle"), point(slow!, "the slowest pair")];
+    });
+    const top = scores.indexOf(Math.max(...scores));
+    const negative = distances.find((distance) => scores[distance]! < 0);
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v5.json",
       description:
