@@ -644,6 +644,14 @@ describe("properties", () => {
     expect(p.get(0, 0)).toBeCloseTo(0.1 + 0.8 - 0.45, 15);
   });
 
+  test("weights over the whole range of float64, with ways that lead in one direction only", () => {
+    const p = metropolisHastingsMatrix([1e-300, 1e300], m(".5 .5; 0 1"));
+    expect(toRows(p)).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
   test("Metropolis-Hastings stays where the target is positive", () => {
     const onHalfLine = (x: number) => (x > 0 ? -x : -Infinity);
     const steps = take(metropolisHastingsSteps(onHalfLine, { proposal: gaussianWalk(2), start: 1, seed: 1 }), 40_000);
