@@ -512,6 +512,21 @@ describe("properties", () => {
     const { logScales } = forward(stuck, m("-900 0; -900 0; -900 700"));
     const beta = backward(stuck, m("-900 0; -900 0; -900 700"), logScales);
     expect(beta.data.every((value) => value >= 0 && value < Infinity)).toBe(true);
+    // Infinitely surprising and then impossible: ∞·0. And, with weights that are no laws, two of them: ∞ after all.
+    const ended = forwardBackward(stuck, m("-900 0; -900 0; -900 -Infinity"));
+    expect(toRows(ended.gamma)).toEqual([
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+    const excluded = m("0 -Infinity -Infinity; 0 0 0; 0 0 0");
+    const field = crfLogPartition(m("0 -Infinity -Infinity; -900 0 0; -900 0 0"), excluded);
+    expect(toRows(field.unaryGradient)).toEqual([
+      [1, 0, 0],
+      [1, 0, 0],
+      [1, 0, 0],
+    ]);
+    expect(field.logPartition).toBe(-1800);
     const barely = forwardBackward({ start: [1, 5e-324], transition: m("1 0; 0 1") }, m("0 800"));
     expect(sum(barely.gamma.data)).toBeCloseTo(1, 12);
   });
