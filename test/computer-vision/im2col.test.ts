@@ -252,6 +252,8 @@ claim("winograd-multiplies-less-and-rounds-more", () => {
     convCost([56, 56, 64], 64, method, options).multiplications;
   expect(multiplications("direct") / multiplications("winograd2")).toBe(2.25);
   expect(multiplications("direct") / multiplications("winograd4")).toBe(4);
+  // tiles that reach over the border are computed whole: 2×2 tiles of 4 for 5×7 outputs
+  expect(convCost([5, 7, 1], 1, "winograd4", options).multiplications).toBe(4 * 36);
   const errors = { direct: 0, 2: 0, 4: 0 };
   const runs = 8;
   for (let seed = 0; seed < runs; seed++) {
