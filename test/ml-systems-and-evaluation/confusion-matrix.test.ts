@@ -322,6 +322,7 @@ describe("claims", () => {
     const z2 = 1.959963984540054 ** 2; // quantile 0.975 of the normal distribution
     const { estimate, lower, upper } = wilsonInterval(0, 100);
     expect([estimate, lower]).toEqual([0, 0]);
+    for (let n = 1; n <= 300; n++) expect(wilsonInterval(n, n).upper).toBe(1); // not rounded beyond it
     expect(upper).toBeCloseTo(z2 / (100 + z2), 12);
     expect(upper).toBeCloseTo(0.037, 4);
     fc.assert(
