@@ -580,7 +580,12 @@ describe("contract", () => {
     crfLogPartition(strided(potentials.unary), potentials.pairwise);
     expect(JSON.stringify(toRows(potentials.unary))).toBe(kept);
     expect(viterbi(views, x)).toEqual(viterbi(model, x));
-    for (const step of viterbiSteps(model, x)) step.scores.fill(9);
+    const table = [...viterbiSteps(model, x)].map(({ scores }) => Array.from(scores));
+    let t = 0;
+    for (const step of viterbiSteps(model, x)) {
+      expect(Array.from(step.scores)).toEqual(table[t++]);
+      step.scores.fill(9); // what a caller does with a step changes none of those to come
+    }
     const logs = from(12, 3, (t, i) => Math.log(model.emission.get(i, x[t]!)));
     const logsBefore = JSON.stringify(toRows(logs));
     chainPotentials(model, logs);
@@ -615,6 +620,12 @@ describe("contract", () => {
     expect(() => crfLogPartition(m("-Infinity -Infinity"), m("0 0; 0 0"))).toThrow(
       "crfLogPartition: x must be possible, got probability 0 at position 0",
     );
+  });
+
+  test("100,000 logarithms are added without losing digits", () => {
+    const one = { start: [1], transition: m("1"), emission: m(".1 .9") };
+    const { logLikelihood } = forward(one, new Int32Array(100_000));
+    expect(Math.abs(logLikelihood / (100_000 * Math.log(0.1)) - 1)).toBeLessThan(5e-16); // a plain sum is off by 1e-13
   });
 
   test("one state, one observation", () => {
