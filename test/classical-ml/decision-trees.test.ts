@@ -807,6 +807,9 @@ describe("contract", () => {
     const live: Tree[] = [];
     for (const state of decisionTreeSteps(X(), y())) live.push(structuredClone(state.tree));
     expect(states.map(({ tree }) => tree)).toEqual(live);
+    // Farthest left first: the root's left child (1) and what is below it (4), then its right child (2) and below (8).
+    const line = matrix(everyRow(6).map((i) => [i]));
+    expect([...decisionTreeSteps(line, [0, 1, 0, 2, 3, 2])].map(({ node }) => node)).toEqual([0, 1, 4, 2, 8]);
     const view = transpose(matrix(toRows(transpose(X()))));
     expect(decisionTreeClassifier(view, y())).toEqual(decisionTreeClassifier(X(), y()));
     expect(predict(decisionTreeClassifier(X(), y()), view)).toEqual(Int32Array.from(y()));
