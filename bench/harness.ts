@@ -2,17 +2,24 @@
  * What a benchmark is written with: `bench(title, {...})` runs one workload by this project and by its peers, checks that
  * they agree, and prints a table. A benchmark whose answers differ is an error, whatever its speed.
  *
- * The machine may be noisy, so the peers take turns, round after round, and what counts is the median of the rounds.
+ * The machine may be noisy, so the peers take turns, round after round, and what counts is the median of the rounds. A turn
+ * begins with an empty heap, so that nobody sweeps up behind another, and is long enough to pay for one's own garbage.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const SECONDS = 20; // rounds go on until this much time is spent,
 const [FEWEST, MOST] = [5, 25]; // within these numbers of rounds,
-const WARM_UP = 2; // after this many that do not count
+const TURN = 0.2; // in a turn everybody repeats his work for this long,
+const WARM_UP = 1; // and before the first turn for this long, so that it is compiled
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 /** One contender: a workload ready to run, and how its answer is read. */
 export interface Contender<R> {
@@ -50,20 +57,28 @@ export function bench(title: string, { contenders, tolerance, inputs = {} }: Ben
   for (const other of contenders.slice(1)) check(title, other.peer, other.answer(other.run()), expected, tolerance);
 
   const times = contenders.map((): number[] => []);
+  for (const it of contenders) turn(it, WARM_UP);
   const began = performance.now();
   const spent = () => (performance.now() - began) / 1000;
-  for (let round = -WARM_UP; round < MOST && (round < FEWEST || spent() < SECONDS); round++) {
-    contenders.forEach((it, i) => {
-      const start = performance.now();
-      it.run();
-      if (round >= 0) times[i]!.push(performance.now() - start);
-    });
+  for (let round = 0; round < MOST && (round < FEWEST || spent() < SECONDS); round++) {
+    for (const [i, it] of contenders.entries()) times[i]!.push(turn(it, TURN));
   }
 
   const medians = times.map(median);
-  console.log(`\n${title}   median of ${times[0]!.length} runs`);
+  console.log(`\n${title}   median of ${times[0]!.length} rounds`);
   for (const [i, { peer }] of contenders.entries()) print(`${peer} ${versionOf(peer)}`, medians[i]!, medians[0]!);
   native(title, inputs, expected, tolerance, medians[0]!);
+}
+
+/** Mean milliseconds of a run, over as many runs as fill that many seconds, one at least. */
+function turn(it: Contender<unknown>, seconds: number): number {
+  collectGarbage();
+  const start = performance.now();
+  for (let runs = 1; ; runs++) {
+    it.run();
+    const milliseconds = performance.now() - start;
+    if (milliseconds >= 1000 * seconds) return milliseconds / runs;
+  }
 }
 
 function print(name: string, milliseconds: number, ours: number): void {

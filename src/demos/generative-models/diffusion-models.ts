@@ -295,7 +295,7 @@ export interface DenoiserOptions {
   readonly steps?: number;
   /** units of each of three hidden layers, default 48 */
   readonly hidden?: number;
-  /** points in a batch, default 128 */
+  /** points in a batch, default 64 */
   readonly batch?: number;
   /** of AdamW without decay of weights, falling linearly to 0; default 4e-3 */
   readonly learningRate?: number;
@@ -326,7 +326,7 @@ export interface DenoiserState {
  * [...trainDenoiserSteps(sampleMixture(ringMixture(), 500), options)].length // 2
  */
 export function* trainDenoiserSteps(data: Matrix, options: DenoiserOptions): Generator<DenoiserState> {
-  const { schedule, prediction = "v", steps = 1500, hidden = 48, batch = 128 } = options;
+  const { schedule, prediction = "v", steps = 1500, hidden = 48, batch = 64 } = options;
   const { learningRate = 4e-3, frequencies = 4, seed = 0 } = options;
   const [n, d] = checkMatrix("trainDenoiserSteps", "data", data);
   checkChoice("trainDenoiserSteps", "prediction", prediction, ["eps", "x0", "v"]);
