@@ -495,6 +495,14 @@ describe("lanczos", () => {
     expect(lanczos((x) => x, 5, { k: 2 }).matvecs).toBe(2);
     expect(Array.from(lanczos((x) => x.map(() => 0), 4).values)).toEqual([0]);
   });
+  test("vectors stay orthonormal where Ax hardly leaves the basis: one pass would tilt them by 1e-6", () => {
+    const s = symmetric(30, 2);
+    const a = from(30, 30, (i, j) => (i === j ? 1 : 0) + 1e-10 * s.get(i, j));
+    expectSpectral(
+      a,
+      lanczos((x) => matvec(a, x), 30, { k: 30 }),
+    );
+  });
   test("apply may spoil its argument without harm", () => {
     const spoiling = (x: Float64Array) => {
       const image = matvec(byHand, x);

@@ -8,7 +8,7 @@
  *   from the row where two eliminations meet (Fernando 1997), and one step of Newton and Schulz makes them orthonormal.
  *   Where eigenvalues are too close for that, QL's rotations are used after all.
  * - `eig` returns neither left eigenvectors nor the Schur form.
- * - `lanczos` keeps all its vectors and does not restart: memory n × matvecs. Of an eigenvalue with several vectors it sees one.
+ * - `lanczos` keeps all its vectors and does not restart: memory n × matvecs. Of an eigenvalue with several vectors it may see only one.
  * - Real float64 only, one thread.
  */
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
