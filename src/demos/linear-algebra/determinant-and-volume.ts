@@ -213,8 +213,10 @@ function determinantFactors(caller: string, a: Matrix): number[] {
 }
 
 /** The product, a largest factor while it is below 1 and a smallest one otherwise, so that only the result can overflow. */
-function balancedProduct(numbers: number[]): number {
-  const sorted = numbers.sort((x, y) => Math.abs(x) - Math.abs(y));
+function balancedProduct(numbers: readonly number[]): number {
+  // A denormal times a number that is not large would be rounded to a few bits: it is taken as two factors that are none.
+  const normal = numbers.flatMap((x) => (Math.abs(x) < 2 ** -1022 ? [x * 2 ** 64, 2 ** -64] : [x]));
+  const sorted = normal.sort((x, y) => Math.abs(x) - Math.abs(y));
   let product = 1;
   for (let low = 0, high = sorted.length - 1; low <= high; ) {
     product *= Math.abs(product) < 1 ? sorted[high--]! : sorted[low++]!;
