@@ -40,19 +40,25 @@ for (const [from, port] of ports.entries()) {
   });
 }
 
+function portOf(partner: number): MessagePort {
+  const port = ports[partner];
+  if (!port) throw new RangeError(`World: partner of rank ${rank} must be another rank below ${size}, got ${partner}`);
+  return port;
+}
+
 function send(to: number, data: Payload, tag: number): void {
+  const port = portOf(to);
   const copy = data.slice();
   sent[to]!++;
   bytes[to]! += copy.byteLength;
-  const port = ports[to];
-  if (!port) throw new RangeError(`World: partner of rank ${rank} must be another rank below ${size}, got ${to}`);
   port.postMessage({ tag, data: copy } satisfies Letter, [copy.buffer as ArrayBuffer]);
 }
 
 /** The next letter from that rank with that tag. */
 async function receive(from: number, tag: number): Promise<Payload> {
+  portOf(from);
   for (;;) {
-    const at = mail[from]?.findIndex((letter) => letter.tag === tag) ?? -1;
+    const at = mail[from]!.findIndex((letter) => letter.tag === tag);
     if (at >= 0) return mail[from]!.splice(at, 1)[0]!.data;
     state = { ...state, kind: "waiting", from, tag };
     await new Promise<void>((resolve) => {

@@ -28,7 +28,7 @@ export interface WorkersRun {
   readonly messages: readonly (readonly number[])[];
   /** bytes from rank i to rank j at [i][j] */
   readonly bytes: readonly (readonly number[])[];
-  /** of the slowest program, from the moment when all threads were ready */
+  /** of the slowest program, from its start; all start when all threads are ready */
   readonly seconds: number;
 }
 

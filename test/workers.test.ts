@@ -49,6 +49,9 @@ beforeAll(async () => {
        }
        if (rank === 1) return [...(yield* recv(0, 6)), ...(yield* recv(0, 5))];
      };
+     export const itself = () => function* ({ rank, recv }) {
+       if (rank === 1) yield* recv(1);
+     };
      export const nobody = () => function* ({ rank, send }) {
        if (rank === 0) yield* send(3, Int32Array.of(1));
      };`,
@@ -92,6 +95,7 @@ describe("runInWorkers(options)", () => {
     ],
     ["unread", "World: deadlock: nobody received 1 of the messages from rank 1 to rank 0"],
     ["alone", "alone"],
+    ["itself", "World: partner of rank 1 must be another rank below 3, got 1"],
     ["nobody", "World: partner of rank 0 must be another rank below 3, got 3"],
   ])(
     "%s is reported, not waited for",

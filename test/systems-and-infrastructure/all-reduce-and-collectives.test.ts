@@ -527,6 +527,18 @@ describe("the world", () => {
     expect(shorter.time).toBe(108);
   });
 
+  test("an exchange that waits for its partner waits once", () => {
+    const { time, waits } = new World({ ranks: 2, gamma: 1, eager: false }).run(function* ({
+      rank,
+      sendrecv,
+      reduce: compute,
+    }) {
+      if (rank === 1) yield* compute(1);
+      yield* sendrecv(1 - rank, new Int32Array(1), 1 - rank);
+    });
+    expect([time, ...waits]).toEqual([1, 1, 0]);
+  });
+
   test("the slow link is waited for by the rank behind it", () => {
     const link = (from: number) => ({ alpha: 0, beta: from === 1 ? 10 : 1 });
     const { run } = allReduce(floats(4, 4), { world: new World({ ranks: 4, link }) });
@@ -622,6 +634,11 @@ describe("the world", () => {
       "gamma",
       () => new World({ ranks: 1, gamma: Infinity }),
       new RangeError("World: gamma must be a finite number in [0, Infinity), got Infinity"),
+    ],
+    [
+      "a link's cost",
+      () => allReduce(two, { world: new World({ ranks: 2, link: () => ({ alpha: 0, beta: -1 }) }) }),
+      new RangeError("World: beta of the link from 0 to 1 must be a finite number in [0, Infinity), got -1"),
     ],
     [
       "no buffers",

@@ -44,7 +44,8 @@ export interface Forward {
  * @param model of K states
  * @param x T ≥ 1 observations
  * @returns O(T·K²) operations
- * @throws ZeroLikelihoodError if x is impossible; `position` is the first t with P(x₀ … xₜ) = 0
+ * @throws ZeroLikelihoodError if x is impossible, or possible only by states less than 5e-324 as probable as the best at
+ *   their position (see But); `position` is the first such t
  * @throws RangeError if probabilities are negative or do not sum to 1 within 1e-9, sizes differ, a symbol is out of range,
  *   x is empty, or a log-density is NaN or Infinity
  * @throws TypeError if a matrix is not one of float64
@@ -538,7 +539,8 @@ export interface CrfPartition {
  *
  * @param unary T×K scores of the states; −Infinity forbids
  * @param pairwise K×K scores of the steps; those more than 745 below the largest count as −Infinity
- * @throws ZeroLikelihoodError if every path is forbidden; RangeError, TypeError as `chainDynamicProgram`
+ * @throws ZeroLikelihoodError if every path is forbidden, or leads through a score more than 745 below the largest of its
+ *   position; RangeError, TypeError as `chainDynamicProgram`
  * @see J. Lafferty, A. McCallum, F. Pereira, "Conditional random fields", ICML 2001
  * @example
  * crfLogPartition(matrix([[0, 0], [0, 0]]), matrix([[0, 0], [0, 0]])).logPartition // 1.386294

@@ -121,8 +121,9 @@ function communicating(rows: Float64Array, n: number): CommunicatingClass[] {
   const component = components(rows, n);
   const members = new Map<number, number[]>();
   for (let i = 0; i < n; i++) {
-    const c = component[i]!;
-    members.set(c, [...(members.get(c) ?? []), i]);
+    const known = members.get(component[i]!);
+    if (known) known.push(i);
+    else members.set(component[i]!, [i]);
   }
   return [...members.values()].map((states) => ({
     states: Int32Array.from(states),

@@ -118,8 +118,9 @@ interface RankState<R> {
   unreceived: boolean;
   received: Payload;
   clock: number;
-  /** when it asked, and when the halves of what it asked for were over */
+  /** when it asked, and for how long the later half of what it asked for had to wait for a partner */
   asked: number;
+  waited: number;
   result: R | undefined;
   death: unknown;
   dead: boolean;
@@ -135,7 +136,7 @@ export class World {
   readonly #link: (from: number, to: number) => Link;
 
   /**
-   * @throws RangeError if ranks is not an integer ≥ 1, or a cost is negative or not finite
+   * @throws RangeError if ranks is not an integer ≥ 1, or a cost is negative or not finite (of a link, when it is used)
    * @example
    * new World({ ranks: 4, alpha: 1e-6, beta: 1e-10 }).ranks // 4
    */
@@ -145,7 +146,14 @@ export class World {
     checkNumber("World", "beta", beta, { min: 0 });
     this.gamma = checkNumber("World", "gamma", gamma, { min: 0 });
     this.eager = eager;
-    this.#link = link ?? (() => ({ alpha, beta }));
+    this.#link = link
+      ? (from, to) => {
+          const costs = link(from, to);
+          checkNumber("World", `alpha of the link from ${from} to ${to}`, costs.alpha, { min: 0 });
+          checkNumber("World", `beta of the link from ${from} to ${to}`, costs.beta, { min: 0 });
+          return costs;
+        }
+      : () => ({ alpha, beta });
   }
 
   /**
@@ -177,6 +185,7 @@ export class World {
         received: NOTHING,
         clock: 0,
         asked: 0,
+        waited: 0,
         result: undefined,
         death: undefined,
         dead: false,
@@ -206,6 +215,7 @@ export class World {
           state.unsent = request.kind !== "recv";
           state.unreceived = request.kind !== "send";
           state.asked = state.clock;
+          state.waited = 0;
           steps[rank]!++;
           return;
         }
@@ -232,7 +242,7 @@ export class World {
         mail.set(`${rank} ${to} ${tag}`, queue);
         messages[rank]![to]!++;
         bytes[rank]![to]! += data.byteLength;
-        waits[rank]! += at - state.asked;
+        state.waited = Math.max(state.waited, at - state.asked);
         state.clock = Math.max(state.clock, at + alpha + beta * data.byteLength);
         state.unsent = false;
         moved = true;
@@ -242,13 +252,16 @@ export class World {
         mail.get(`${request.from} ${rank} ${request.tag}`)!.shift();
         const { alpha, beta } = this.#link(request.from, rank);
         const start = Math.max(state.asked, message.at);
-        waits[rank] = waits[rank]! + (start - state.asked);
+        state.waited = Math.max(state.waited, start - state.asked);
         state.clock = Math.max(state.clock, start + alpha + beta * message.data.byteLength);
         state.received = message.data;
         state.unreceived = false;
         moved = true;
       }
-      if (!state.unsent && !state.unreceived) resume(rank, state.received);
+      if (!state.unsent && !state.unreceived) {
+        waits[rank]! += state.waited;
+        resume(rank, state.received);
+      }
       return moved;
     };
 
