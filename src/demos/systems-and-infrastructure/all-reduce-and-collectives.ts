@@ -368,13 +368,17 @@ function commOf(rank: number, size: number, members?: readonly number[]): Comm {
 /** What is done with the numbers of two ranks; 'mean' is the sum divided by P at the end. */
 export type ReduceOp = "sum" | "mean" | "max" | "min" | "prod";
 
+/** The ways to arrange an all-reduce. */
+export const ALL_REDUCE_ALGORITHMS = [
+  "ring",
+  "recursive-doubling",
+  "recursive-halving-doubling",
+  "binomial-tree",
+  "star",
+] as const;
+
 /** How an all-reduce is arranged. */
-export type AllReduceAlgorithm =
-  | "ring"
-  | "recursive-doubling"
-  | "recursive-halving-doubling"
-  | "binomial-tree"
-  | "star";
+export type AllReduceAlgorithm = (typeof ALL_REDUCE_ALGORITHMS)[number];
 
 /** Where a collective happens and what it computes. */
 export interface CollectiveOptions {
@@ -414,7 +418,7 @@ export function allReduce<T extends Payload>(
   { algorithm = "ring", op = "sum", world }: CollectiveOptions & { readonly algorithm?: AllReduceAlgorithm } = {},
 ): CollectiveResult<T> {
   checkBuffers("allReduce", buffers, op, true);
-  checkChoice("allReduce", "algorithm", algorithm, ALGORITHMS);
+  checkChoice("allReduce", "algorithm", algorithm, ALL_REDUCE_ALGORITHMS);
   return collective("allReduce", buffers, world, (buffer) => allReduceProgram(buffer, { algorithm, op }));
 }
 
@@ -690,7 +694,7 @@ export function* allReduceSteps(
   { algorithm = "ring" }: { readonly algorithm?: AllReduceAlgorithm } = {},
 ): Generator<AllReduceState> {
   checkInteger("allReduceSteps", "ranks", ranks, 1, 30);
-  checkChoice("allReduceSteps", "algorithm", algorithm, ALGORITHMS);
+  checkChoice("allReduceSteps", "algorithm", algorithm, ALL_REDUCE_ALGORITHMS);
   const snapshots: Int32Array[][] = [];
   const links: { from: number; to: number }[][] = [];
   const { steps } = new World({ ranks }).run(function* (comm) {
@@ -830,8 +834,6 @@ const COSTS: Record<
 };
 
 // ---- what the ranks do ----
-
-const ALGORITHMS = ["ring", "recursive-doubling", "recursive-halving-doubling", "binomial-tree", "star"] as const;
 
 /** x ← x ∘ y, elementwise. */
 type Combine = (x: Payload, y: Payload) => void;

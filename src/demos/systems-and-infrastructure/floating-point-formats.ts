@@ -371,13 +371,14 @@ export function quantizeBlocks(
   checkChoice("quantizeBlocks", "scale", scale, tensorScale ? ["e4m3fn"] : ["e8m0", "e4m3fn"]);
   const x = checkVector("quantizeBlocks", "xs", xs);
   const n = x.length;
-  const { bits, max: largestElement } = formatInfo(element);
+  const f = floatFormat(element);
+  const { bits, max: largestElement } = formatInfo(f);
   const largest = (values: Float64Array) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const all = largest(x);
   const whole =
     tensorScale && all > 0 ? Math.fround(all / (largestElement * formatInfo("e4m3fn").max)) || 2 ** -149 : 1;
 
-  const toElement = encoder("quantizeBlocks", element, { overflow: "saturate" });
+  const toElement = encoder("quantizeBlocks", f, { overflow: "saturate" });
   const scales = new Float64Array(Math.ceil(n / blockSize));
   const codes = new Uint8Array(n);
   const dequantized = new Float64Array(n);
@@ -388,7 +389,7 @@ export function quantizeBlocks(
     scales[b] = s;
     for (let i = start; i < end; i++) {
       codes[i] = toElement(x[i]! / whole / s); // (6)
-      dequantized[i] = decode(codes[i]!, element) * s * whole;
+      dequantized[i] = decode(codes[i]!, f) * s * whole;
     }
   }
   return { codes, scales, tensorScale: whole, dequantized, bitsPerElement: bits + 8 / blockSize };

@@ -1,6 +1,7 @@
 /** Figures of collectives: who holds which partial sum after a step, and time against message size. */
 import type { TopLevelSpec } from "vega-lite";
 import {
+  ALL_REDUCE_ALGORITHMS,
   type AllReduceAlgorithm,
   allReduce,
   allReduceSteps,
@@ -14,19 +15,12 @@ import { formatNumber } from "../../lib/matrix.js";
 // Okabe and Ito's colours: told apart by colour-blind readers, and by their lightness in print.
 const [BLUE, VERMILION, GREEN, ORANGE, PURPLE] = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"];
 const SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json";
-const ALGORITHMS: readonly AllReduceAlgorithm[] = [
-  "ring",
-  "recursive-doubling",
-  "recursive-halving-doubling",
-  "binomial-tree",
-  "star",
-];
 
 /** Ranks by pieces: how many numbers each partial sum contains, and whose they are. */
 export const partialSums = figure(
   "Partial sums after a step of an all-reduce",
   {
-    algorithm: { label: "algorithm", options: ALGORITHMS, value: "ring" },
+    algorithm: { label: "algorithm", options: ALL_REDUCE_ALGORITHMS, value: "ring" },
     ranks: { label: "ranks", min: 2, max: 8, step: 1, value: 4 },
     step: { label: "step", min: 0, max: 14, step: 1, value: 2 },
   },
@@ -91,7 +85,7 @@ export const timeAgainstSize = figure(
     const ranks = Number(text);
     const [alpha, beta] = [micros * 1e-6, 1e-9 / bandwidth];
     const sizes = Array.from({ length: 25 }, (_, i) => 10 ** (2 + i / 4));
-    const lines = ALGORITHMS.flatMap((algorithm) =>
+    const lines = ALL_REDUCE_ALGORITHMS.flatMap((algorithm) =>
       sizes.map((bytes) => ({
         algorithm,
         bytes,
@@ -100,7 +94,7 @@ export const timeAgainstSize = figure(
     );
     // A few numbers stand for a large buffer: the clock reads the same when each of their bytes counts for many.
     const buffers = Array.from({ length: ranks }, () => new Int32Array(ranks));
-    const points = ALGORITHMS.flatMap((algorithm) =>
+    const points = ALL_REDUCE_ALGORITHMS.flatMap((algorithm) =>
       [1e3, 1e5, 1e7].map((bytes) => {
         const world = new World({ ranks, alpha, beta: (beta * bytes) / (4 * ranks) });
         return { algorithm, bytes, time: 1e6 * allReduce(buffers, { algorithm, world }).time };
@@ -126,7 +120,7 @@ export const timeAgainstSize = figure(
       color: {
         field: "algorithm",
         type: "nominal" as const,
-        scale: { domain: [...ALGORITHMS], range: [BLUE, ORANGE, GREEN, PURPLE, VERMILION] },
+        scale: { domain: [...ALL_REDUCE_ALGORITHMS], range: [BLUE, ORANGE, GREEN, PURPLE, VERMILION] },
         legend: { title: null, orient: "bottom" as const, columns: 3, labelLimit: 220 },
       },
     };

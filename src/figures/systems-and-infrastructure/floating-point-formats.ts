@@ -205,9 +205,9 @@ export const gradientRanges = figure(
     const bars = Array.from(counts, ([log, count]) => ({ from: log, to: log + 1, count })).sort(
       (a, b) => a.from - b.from,
     );
+    const scaled = gradient.map((g) => g * 2 ** scale);
     const ranges = RANGES.map((format) => {
       const { max, minNormal, minSubnormal } = formatInfo(format);
-      const scaled = gradient.map((g) => g * 2 ** scale);
       const zero = scaled.filter((g) => round(g, format) === 0).length;
       const over = scaled.filter((g) => Math.abs(g) > max).length;
       return {
