@@ -173,8 +173,14 @@ describe("claims", () => {
       fc.property(texts, (text) => {
         for (const tokenizer of [gpt2, cl100k]) expect(tokenizer.decode(tokenizer.encode(text, ordinary))).toBe(text);
       }),
-      { numRuns: 10_000 },
+      { numRuns: 500 }, // of all of Unicode
     );
+    const many = [...randomTexts(fixture.random, 12_000)]
+      .filter((text) => !/\p{Surrogate}/u.test(text))
+      .slice(0, 10_000);
+    expect(many).toHaveLength(10_000);
+    for (const tokenizer of [gpt2, cl100k])
+      expect(many.filter((text) => tokenizer.decode(tokenizer.encode(text, ordinary)) !== text)).toEqual([]);
     for (const tokenizer of [gpt2, cl100k]) {
       expect(tokenizer.decode(tokenizer.encode("a\uD800b\uDC00\uD83D\uDE00"))).toBe("a\uFFFDb\uFFFD\u{1F600}");
       expect(tokenizer.encode("a\uDFFF")).toEqual(tokenizer.encode("a\uFFFD"));
@@ -185,7 +191,7 @@ describe("claims", () => {
     "ids-equal-tiktoken",
     () => {
       const units = sha256();
-      const blocks = { gpt2: sha256(), "cl100k-base": sha256() };
+      const blocks: Record<Name, number[]> = { gpt2: [], "cl100k-base": [] };
       const hashes = { gpt2: [] as string[], "cl100k-base": [] as string[] };
       let i = 0;
       for (const text of randomTexts(fixture.random, fixture.random.texts)) {
@@ -193,10 +199,11 @@ describe("claims", () => {
         i++;
         for (const name of names) {
           const ids = tokenizers[name].encode(text, ordinary);
-          blocks[name].update(bytesOfIds(Int32Array.of(ids.length))).update(bytesOfIds(ids));
+          blocks[name].push(ids.length, ...ids);
           if (i % fixture.random.block !== 0) continue;
-          hashes[name].push(blocks[name].digest("hex").slice(0, 16));
-          blocks[name] = sha256();
+          const block = bytesOfIds(Int32Array.from(blocks[name]));
+          hashes[name].push(sha256().update(block).digest("hex").slice(0, 16));
+          blocks[name] = [];
         }
       }
       expect(i).toBe(100_000);
@@ -211,6 +218,7 @@ describe("claims", () => {
         }
       }
       expect([...cl100k.encode("\u0085 \u0085x")]).toEqual([126, 227, 220, 126, 227, 87]);
+      expect([...cl100k.encode("\uFEFF")]).toEqual([3305]);
       expect(fixture.sizes.gpt2).toMatchObject({ ids: 50_257, tokens: 256 + 50_000 + 1 });
       expect(fixture.sizes["cl100k-base"]).toMatchObject({ ids: 100_277, tokens: 100_256 + 5 });
       for (const name of names) {
@@ -225,13 +233,10 @@ describe("claims", () => {
     "gpt-tokenizer-differs",
     () => {
       const differs = (name: Name, text: string) => {
-        const [ours, theirs] = [
-          tokenizers[name].encode(text, ordinary),
-          peers[name].encode(text, { disallowedSpecial: new Set() }),
-        ];
-        return JSON.stringify([...ours]) !== JSON.stringify(theirs);
+        const theirs = Int32Array.from(peers[name].encode(text, { disallowedSpecial: new Set() }));
+        return Buffer.compare(bytesOfIds(theirs), bytesOfIds(tokenizers[name].encode(text, ordinary))) !== 0;
       };
-      for (const name of names) expect(peers[name].encode(novel)).toEqual([...tokenizers[name].encode(novel)]);
+      for (const name of names) expect(differs(name, novel)).toBe(false);
       // Its \s is JavaScript's, and its lookup of bytes goes through a TextDecoder, which drops a leading U+FEFF.
       const seen = { gpt2: 0, "cl100k-base": 0 };
       for (const text of randomTexts(fixture.random, 2000)) {
@@ -435,6 +440,7 @@ describe("encoding", () => {
       bytesPerToken: NaN,
       tokensPerWord: NaN,
     });
+    expect(tokenStatistics(" ", gpt2)).toMatchObject({ bytesPerToken: 1, tokensPerWord: Infinity });
   });
 
   test("a run of 300,000 letters in well under quadratic time", () => {
@@ -450,6 +456,25 @@ describe("encoding", () => {
     expect([...tokenizer.encode("ab")]).toEqual([97, 98]);
     expect([...tokenizer.encode("ab")]).toEqual([97, 98]);
     expect(pattern.lastIndex).toBe(1);
+  });
+
+  test("a pattern without the flag u does not cut a character in two; one with v keeps it", () => {
+    const ranks = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+    for (const flags of ["s", "gs", "su", "sv"]) {
+      const pattern = new RegExp(".", flags);
+      expect([...new BpeTokenizer({ ranks, pattern }).encode("a😀")]).toEqual([97, 0xf0, 0x9f, 0x98, 0x80]);
+      expect(trainBpe("😀😀", { vocabularySize: 257, pattern }).merges[0]).toMatchObject({
+        pair: [0x98, 0x80],
+        count: 2,
+      });
+    }
+  });
+
+  test("what was encoded before changes nothing", () => {
+    const used = new BpeTokenizer(vocabularies.gpt2);
+    const texts = [...randomTexts(fixture.random, 300)];
+    const first = texts.map((text) => used.encode(text, ordinary));
+    expect(texts.toReversed().map((text) => used.encode(text, ordinary))).toEqual(first.toReversed());
   });
 
   test("errors", () => {
@@ -484,7 +509,11 @@ describe("encoding", () => {
     );
     fails(
       () => new BpeTokenizer({ ranks: bytes, specialTokens: { "<s>": 255 } }),
-      'BpeTokenizer: specialTokens["<s>"] must be an integer at least 256, got 255',
+      'BpeTokenizer: specialTokens["<s>"] must be an integer in [256, 2147483647], got 255',
+    );
+    fails(
+      () => new BpeTokenizer({ ranks: bytes, specialTokens: { "<s>": 2 ** 31 } }),
+      'BpeTokenizer: specialTokens["<s>"] must be an integer in [256, 2147483647], got 2147483648',
     );
     fails(
       () => new BpeTokenizer({ ranks: bytes, specialTokens: { "<s>": 256, "<t>": 256 } }),
@@ -507,8 +536,9 @@ describe("encoding", () => {
   });
 
   test("parseRanks reads a .tiktoken file in any order of lines", () => {
-    const lines = vocabularies.gpt2.ranks.map((bytes, id) => `${Buffer.from(bytes).toString("base64")} ${id}`);
-    expect(parseRanks(lines.toReversed().join("\r\n"))).toEqual(vocabularies.gpt2.ranks);
+    const ranks = vocabularies.gpt2.ranks.slice(0, 2000);
+    const lines = ranks.map((bytes, id) => `${Buffer.from(bytes).toString("base64")} ${id}`);
+    expect(parseRanks(lines.toReversed().join("\r\n"))).toEqual(ranks);
     const fails = (text: string, message: string) => expect(() => parseRanks(text)).toThrow(new RangeError(message));
     fails("YQ==0", 'parseRanks: a line must be base64, a space and a rank, got "YQ==0"');
     fails("YQ== 0\nYg== 2", "parseRanks: rank must be an integer in [0, 1], got 2");
@@ -702,7 +732,7 @@ describe("Unigram", () => {
       expect([...state.logProbabilities.values()].reduce((s, log) => s + Math.exp(log), 0)).toBeCloseTo(1, 10);
       if (state.phase !== "em") return;
       const before = states[t - 1]!;
-      expect(state.logLikelihood).toBeGreaterThanOrEqual(before.logLikelihood - 1e-6); // the crumb of a lone character
+      expect(state.logLikelihood).toBeGreaterThanOrEqual(before.logLikelihood - 4e-9); // three crumbs, and rounding
       const expected = new Map<string, number>();
       for (const [word, times] of words) {
         const all = segmentations(word, before.logProbabilities);
@@ -716,6 +746,7 @@ describe("Unigram", () => {
         expect(Math.exp(log)).toBeCloseTo((expected.get(piece) ?? 0) / sum, 8);
     });
     expect([...states.at(-1)!.logProbabilities.keys()].sort()).toEqual(["a", "b", "c"]);
+    expect([...unigramTrainSteps(new Map([["ab", 1]]), { vocabularySize: 9 })].at(-1)!.logProbabilities.size).toBe(2);
     const sizes = states.filter(({ phase }) => phase === "prune").map(({ logProbabilities }) => logProbabilities.size);
     expect(sizes.length).toBeGreaterThan(2);
     expect(sizes.every((size, i) => i === 0 || size < sizes[i - 1]!)).toBe(true);

@@ -44,13 +44,16 @@ export class BpeTokenizer {
   readonly #whole = new Map<string, number>(); // tokens that are whole characters, by their text
   readonly #pairs: Pairs;
   readonly #byteIds: Int32Array;
+  readonly #short = new Uint8Array(SHORT);
   readonly #part = new Int32Array(SHORT);
   readonly #rank = new Int32Array(SHORT);
 
   /**
    * @param vocabulary `ranks`: bytes of each token in order of rank, all 256 single bytes among them; `pattern`: its matches are
-   *   encoded one by one and must cover every text (default: that of GPT-2); `specialTokens`: text → id (default: none)
-   * @throws RangeError if a single byte is missing, a token is empty or occurs twice, or a special token takes a used id
+   *   encoded one by one and must cover every text; it gets the flags g and u (default: that of GPT-2); `specialTokens`:
+   *   text → id (default: none)
+   * @throws RangeError if a single byte is missing, a token is empty or occurs twice, or a special token's id is used or
+   *   above 2³¹ − 1
    */
   constructor({ ranks, pattern = GPT2_PATTERN, specialTokens = {} }: Pick<Vocabulary, "ranks"> & Partial<Vocabulary>) {
     this.ranks = ranks;
@@ -67,7 +70,7 @@ export class BpeTokenizer {
     this.specialTokens = new Map(Object.entries(specialTokens));
     this.#special = new Map([...this.specialTokens].map(([text, id]) => [id, text]));
     for (const [text, id] of this.specialTokens) {
-      checkInteger("BpeTokenizer", `specialTokens["${text}"]`, id, ranks.length);
+      checkInteger("BpeTokenizer", `specialTokens["${text}"]`, id, ranks.length, NONE);
       if (text === "" || this.#special.get(id) !== text) {
         throw new RangeError(`BpeTokenizer: specialTokens must be texts with an id of their own, got "${text}": ${id}`);
       }
@@ -89,7 +92,7 @@ export class BpeTokenizer {
         `encode: text must not contain the special token ${found[0]} unless it is in allowedSpecial, got it at ${found.index}`,
       );
     }
-    const ids = new IdBuffer(text.length);
+    const ids: number[] = [];
     let start = 0;
     for (const { 0: token, index } of allowed.length > 0 ? text.matchAll(anyOf(allowed)!) : []) {
       this.#encodeOrdinary(text.slice(start, index), ids);
@@ -97,7 +100,7 @@ export class BpeTokenizer {
       start = index + token.length;
     }
     this.#encodeOrdinary(start === 0 ? text : text.slice(start), ids);
-    return ids.toArray();
+    return Int32Array.from(ids);
   }
 
   /**
@@ -120,7 +123,7 @@ export class BpeTokenizer {
    * @throws RangeError if an id is not one of the vocabulary
    */
   decode(ids: Iterable<number>): string {
-    return [...this.decodeStream(ids)].join("");
+    return new TextDecoder("utf-8", KEEP_MARK).decode(join(Array.from(ids, (id) => this.#bytes("decode", id))));
   }
 
   /**
@@ -130,7 +133,7 @@ export class BpeTokenizer {
    * @throws as `decode`, when it gets to the id
    */
   *decodeStream(ids: Iterable<number>): Generator<string, void> {
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true }); // otherwise it drops U+FEFF at the beginning
+    const decoder = new TextDecoder("utf-8", KEEP_MARK);
     for (const id of ids) yield decoder.decode(this.#bytes("decode", id), { stream: true });
     yield decoder.decode();
   }
@@ -150,14 +153,14 @@ export class BpeTokenizer {
     return [...tokens];
   }
 
-  #encodeOrdinary(text: string, ids: IdBuffer): void {
+  #encodeOrdinary(text: string, ids: number[]): void {
     const wellFormed = text.replace(LONE_SURROGATE, "\uFFFD");
     let covered = 0;
     for (const piece of wellFormed.match(this.#pattern) ?? []) {
       covered += piece.length;
       const id = this.#whole.get(piece); // (3): most pieces of English are tokens
       if (id !== undefined) ids.push(id);
-      else this.#encodePiece(UTF8.encode(piece), ids);
+      else this.#encodePiece(piece, ids);
     }
     if (covered !== wellFormed.length) {
       throw new RangeError(
@@ -167,15 +170,16 @@ export class BpeTokenizer {
   }
 
   /** Joins, again and again, the pair of neighbours whose token has the lowest rank, the first of several (2). */
-  #encodePiece(bytes: Uint8Array, ids: IdBuffer): void {
-    if (bytes.length > SHORT) this.#encodeLong(bytes, ids);
-    else this.#encodeShort(bytes, ids);
+  #encodePiece(piece: string, ids: number[]): void {
+    const { read, written } = UTF8.encodeInto(piece, this.#short);
+    if (read < piece.length) this.#encodeLong(UTF8.encode(piece), ids);
+    else this.#encodeShort(written, ids);
   }
 
-  #encodeShort(bytes: Uint8Array, ids: IdBuffer): void {
+  #encodeShort(bytes: number, ids: number[]): void {
     const [part, rank] = [this.#part, this.#rank]; // rank[i]: of what part[i] and part[i + 1] would make, NONE if nothing
-    let n = bytes.length;
-    for (let i = 0; i < n; i++) part[i] = this.#byteIds[bytes[i]!]!;
+    let n = bytes;
+    for (let i = 0; i < n; i++) part[i] = this.#byteIds[this.#short[i]!]!;
     for (let i = 0; i < n; i++) rank[i] = this.#rankAt(i, n);
     for (;;) {
       let best = 0;
@@ -198,20 +202,20 @@ export class BpeTokenizer {
   }
 
   /** The same in O(n log n): neighbours in a linked list, and a heap of pairs instead of looking through them all. */
-  #encodeLong(bytes: Uint8Array, ids: IdBuffer): void {
+  #encodeLong(bytes: Uint8Array, ids: number[]): void {
     const n = bytes.length;
     const part = Int32Array.from(bytes, (byte) => this.#byteIds[byte]!);
     const next = Int32Array.from({ length: n }, (_, i) => i + 1); // n is the end
     const before = Int32Array.from({ length: n }, (_, i) => i - 1);
-    const heap = new Heap<number>((a, b) => a < b); // rank · 2³² + position: the lowest rank first, then the leftmost
+    const heap = new Heap<number>((a, b) => a < b); // rank · n + position: the lowest rank first, then the leftmost
     const offer = (i: number) => {
       if (i < 0 || next[i]! >= n) return;
       const rank = this.#pairs.get(part[i]!, part[next[i]!]!);
-      if (rank !== NONE) heap.push(rank * POSITIONS + i);
+      if (rank !== NONE) heap.push(rank * n + i);
     };
     for (let i = 0; i < n; i++) offer(i);
     for (let key = heap.pop(); key !== undefined; key = heap.pop()) {
-      const [rank, i] = [Math.floor(key / POSITIONS), key % POSITIONS];
+      const [rank, i] = [Math.floor(key / n), key % n];
       const j = next[i]!;
       if (part[i]! < 0 || j >= n) continue; // the one before has taken it, or nothing follows any more
       if (this.#pairs.get(part[i]!, part[j]!) !== rank) continue; // one of the two has grown meanwhile
@@ -251,7 +255,7 @@ export function parseRanks(text: string): Uint8Array[] {
 export interface TrainBpeOptions {
   /** number of tokens in the end, from 256: fewer come out where nothing is left to merge */
   readonly vocabularySize: number;
-  /** merges stay within its matches; what it does not match is not learned from; default: that of GPT-2 */
+  /** merges stay within its matches (with the flags g and u), the rest is not learned from; default: that of GPT-2 */
   readonly pattern?: RegExp;
 }
 
@@ -326,7 +330,7 @@ function* bpeSteps({ words, frequency }: Words, vocabularySize: number): Generat
     if (now === 0) continue;
     const [left, right] = [Math.floor(top.pair / IDS), top.pair % IDS];
     const id = tokens.length;
-    tokens.push(join(tokens[left]!, tokens[right]!));
+    tokens.push(join([tokens[left]!, tokens[right]!]));
     const risen = new Set<number>();
     for (const w of holders.get(top.pair)!) {
       const merged = mergeIn(words[w]!, left, right, id);
@@ -374,9 +378,9 @@ function mergeIn(word: readonly number[], left: number, right: number, id: numbe
  * The fewest tokens that spell a text, by a shortest path over its bytes: what BPE does not look for.
  *
  * @param text one piece: it is not split first
- * @param ranks bytes of each token, all single bytes among them
+ * @param ranks bytes of each token, the single bytes of the text among them
  * @returns ids; of several shortest spellings, the one whose tokens are shorter towards the end
- * @throws RangeError if ranks lacks a byte of the text
+ * @throws RangeError if ranks lacks a byte of the text, or a token is empty or occurs twice
  * @example
  * minimalTokenization("aab", ["a", "b", "aa", "ab"].map((token) => new TextEncoder().encode(token))) // [2, 1]
  */
@@ -403,8 +407,8 @@ export function minimalTokenization(text: string, ranks: readonly Uint8Array[]):
  * From the left, always the longest token that fits: what BPE is often taken for.
  *
  * @param text one piece: it is not split first
- * @param ranks bytes of each token, all single bytes among them
- * @throws RangeError if ranks lacks a byte of the text
+ * @param ranks bytes of each token, the single bytes of the text among them
+ * @throws RangeError if ranks lacks a byte of the text, or a token is empty or occurs twice
  * @example
  * longestMatchTokenization("aab", ["a", "b", "aa", "ab"].map((token) => new TextEncoder().encode(token))) // [2, 1]
  */
@@ -428,14 +432,16 @@ export interface TokenStatistics {
   readonly bytes: number;
   /** pieces between white space */
   readonly words: number;
-  /** NaN of an empty text, as the next one */
+  /** NaN of an empty text */
   readonly bytesPerToken: number;
+  /** NaN of an empty text, Infinity of white space alone */
   readonly tokensPerWord: number;
 }
 
 /**
  * How many tokens a text takes, and how much text a token holds.
  *
+ * @throws as the tokenizer's `encode`
  * @example
  * const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
  * tokenStatistics("to be", new BpeTokenizer({ ranks: bytes })).tokensPerWord // 2.5
@@ -621,7 +627,7 @@ export function unigramSample(
 
 /** Options of `unigramTrainSteps`. */
 export interface UnigramTrainOptions {
-  /** number of pieces in the end, at least as many as there are characters */
+  /** number of pieces in the end, at least as many as there are characters; fewer where training begins with fewer */
   readonly vocabularySize: number;
   /** pieces to begin with are the substrings of up to so many characters that occur twice or more, default 6 */
   readonly maxLength?: number;
@@ -636,7 +642,7 @@ export interface UnigramState {
   readonly phase: "start" | "em" | "prune";
   /** piece → natural logarithm of its probability */
   readonly logProbabilities: ReadonlyMap<string, number>;
-  /** of all words, over all their segmentations; EM never lowers it, a pruning may */
+  /** of all words, over all their segmentations; EM lowers it by 1e-9 for each character at most, a pruning by more */
   readonly logLikelihood: number;
 }
 
@@ -822,14 +828,17 @@ function latticeOf(text: string, { logProbabilities, longest }: Lexicon, except?
 
 const LONE_SURROGATE = /\p{Surrogate}/gu; // with the u flag, the two halves of a pair are no surrogates
 const UTF8 = new TextEncoder();
+const KEEP_MARK = { ignoreBOM: true }; // otherwise a decoder drops U+FEFF at the beginning
+const STRICT = new TextDecoder("utf-8", { ...KEEP_MARK, fatal: true });
 const SINGLE_BYTES = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
 const IDS = 2 ** 20; // ids are below it, so that a pair of them is an exact integer
-const POSITIONS = 2 ** 32; // longer than any text
-const NONE = 2 ** 31 - 1; // above every rank
+const NONE = 2 ** 31 - 1; // above every rank, and the largest that an Int32Array holds
 const SHORT = 128; // bytes of a piece, up to which looking through all pairs is faster than a heap
-const CRUMB = 1e-9;
+const CRUMB = 1e-9; // as a count
 
-const globalPattern = (pattern: RegExp) => new RegExp(pattern, [...new Set(`${pattern.flags}g`)].join(""));
+/** With the flag u a match cannot end inside a pair of surrogates, which would be two characters U+FFFD. */
+const globalPattern = ({ source, flags }: RegExp) =>
+  new RegExp(source, [...new Set(`${flags}g${flags.includes("v") ? "" : "u"}`)].join(""));
 
 /** Any of the texts, the longest of several that begin at the same place. */
 function anyOf(texts: readonly string[]): RegExp | undefined {
@@ -855,7 +864,6 @@ function textOf(bytes: Uint8Array): string | undefined {
     return undefined;
   }
 }
-const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Key of each token → its id. */
 function idsOf(caller: string, ranks: readonly Uint8Array[]): Map<string, number> {
@@ -877,16 +885,21 @@ function spelling(caller: string, text: string, ranks: readonly Uint8Array[]) {
   return { key: keyOf(UTF8.encode(text)), ids: idsOf(caller, ranks), longest };
 }
 
-function join(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of parts) {
+    joined.set(part, end);
+    end += part.length;
+  }
   return joined;
 }
 
 /**
  * (left, right) → the id of the token whose bytes are theirs together, NONE if there is none, however that token itself was made.
- * The answers stay in a table at a place that follows from the pair, until another pair takes it.
+ *
+ * The answers stay, from one text to the next, in a table of 1.5 MB at a place that follows from the pair, until another pair
+ * takes it. They depend on nothing but the pair, so what was encoded before changes the time only: a third less with the table.
  */
 class Pairs {
   readonly #keys: readonly string[];
@@ -901,7 +914,7 @@ class Pairs {
 
   get(left: number, right: number): number {
     const place = (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 15;
-    const pair = left * IDS + right;
+    const pair = left * this.#keys.length + right; // exact below 2⁵³: up to 94 million tokens
     if (this.#known[place] !== pair) {
       this.#known[place] = pair;
       this.#answers[place] = this.#ids.get(this.#keys[left]! + this.#keys[right]!) ?? NONE;
@@ -910,29 +923,6 @@ class Pairs {
   }
 }
 const PLACES = 2 ** 17; // 32 − 15 bits
-
-/** Ids, however many come. */
-class IdBuffer {
-  #ids: Int32Array;
-  #length = 0;
-
-  constructor(characters: number) {
-    this.#ids = new Int32Array((characters >> 1) + 16);
-  }
-
-  push(id: number): void {
-    if (this.#length === this.#ids.length) {
-      const larger = new Int32Array(2 * this.#length);
-      larger.set(this.#ids);
-      this.#ids = larger;
-    }
-    this.#ids[this.#length++] = id;
-  }
-
-  toArray(): Int32Array {
-    return this.#ids.slice(0, this.#length);
-  }
-}
 
 /** A binary heap: `pop` gives the entry that comes before all others, undefined when there is none. */
 class Heap<T> {
