@@ -48,6 +48,7 @@ export const NEGLIGIBLE = 2 ** -480;
 /** A factor that brings the largest entry near 1. A power of two scales without rounding, away from over- and underflow. */
 export function powerOfTwoScale(a: Matrix): number {
   let largest = 0;
-  for (const entry of rowMajor(a)) largest = Math.max(largest, Math.abs(entry));
+  const entries = rowMajor(a);
+  for (let i = 0; i < entries.length; i++) largest = Math.max(largest, Math.abs(entries[i]!));
   return 2 ** -Math.max(-1023, Math.min(1023, Math.floor(Math.log2(largest || 1))));
 }

@@ -441,17 +441,14 @@ function checkSymmetric(caller: string, a: Matrix): number {
 function scaledSymmetric(caller: string, a: Matrix): { readonly g: Matrix; readonly scale: number } {
   const n = checkSymmetric(caller, a);
   const scale = powerOfTwoScale(a);
-  const g = matrixOver(
-    rowMajor(a).map((entry) => entry * scale),
-    n,
-    n,
-  );
+  const entries = rowMajor(a);
+  const g = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < i; j++) {
-      g.data[i * n + j] = g.data[j * n + i] = (g.data[i * n + j]! + g.data[j * n + i]!) / 2;
+    for (let j = 0; j <= i; j++) {
+      g[i * n + j] = g[j * n + i] = (entries[i * n + j]! * scale + entries[j * n + i]! * scale) / 2;
     }
   }
-  return { g, scale };
+  return { g: matrixOver(g, n, n), scale };
 }
 
 /** The rows of `vectors` as columns, in the rising order of their values. */
