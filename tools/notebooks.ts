@@ -9,7 +9,9 @@ import { build, prepareJupyter } from "./setup.ts";
 
 await main(async (args) => {
   const force = args.includes("--force");
-  const [pattern] = args.filter((arg) => !arg.startsWith("--"));
+  const unknown = args.find((arg) => arg.startsWith("-") && arg !== "--force");
+  if (unknown) throw new Stop(`unknown option ${unknown}; there is: --force.`);
+  const [pattern] = args.filter((arg) => arg !== "--force");
   const notes = catalogue();
   const names = matching(
     notes.map((note) => note.name),
