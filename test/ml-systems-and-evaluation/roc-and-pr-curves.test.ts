@@ -317,7 +317,7 @@ describe("scikit-learn, SciPy, NumPy", () => {
     for (const { truth, scores, ...given } of expected.curves) {
       const weight = given.sampleWeight ? { sampleWeight: given.sampleWeight } : {};
       const { thresholds, fpr, tpr } = rocCurve(truth, scores, weight);
-      expect(Array.from(thresholds)).toEqual(given.thresholds);
+      expect(Array.from(thresholds, (t) => t + 0)).toEqual(given.thresholds.map((t) => t + 0)); // −0 is 0
       expect([Array.from(fpr), Array.from(tpr)]).toEqual([all(given.fpr), all(given.tpr)]);
       const { precision, recall } = precisionRecallCurve(truth, scores, weight);
       expect([Array.from(precision), Array.from(recall)]).toEqual([all(given.precision), all(given.recall)]);

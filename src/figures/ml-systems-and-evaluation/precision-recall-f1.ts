@@ -77,14 +77,21 @@ function sweep(
   const options = { beta: at.beta, sampleWeight };
   const { thresholds, precision, recall, fscore } = thresholdSweep(yTrue, scores, options);
   const best = bestThreshold(yTrue, scores, options);
-  const chosen = fromCounts(countsAtThreshold(yTrue, scores, at.threshold, { sampleWeight }), { beta: at.beta });
+  const chosen = fromCounts(countsAtThreshold(yTrue, scores, at.threshold, { sampleWeight }), {
+    beta: at.beta,
+    zeroDivision: Number.NaN,
+  });
   const every = Math.ceil(thresholds.length / 250);
   const long = (threshold: number, line: { precision: number; recall: number; fscore: number }) =>
-    [
-      ["precision", line.precision],
-      ["recall", line.recall],
-      ["F", line.fscore],
-    ].map(([metric, value]) => ({ threshold, metric, value: Number(Number(value).toFixed(4)) }));
+    (
+      [
+        ["precision", line.precision],
+        ["recall", line.recall],
+        ["F", line.fscore],
+      ] as const
+    )
+      .filter(([, value]) => !Number.isNaN(value)) // nobody is called: no precision
+      .map(([metric, value]) => ({ threshold, metric, value: Number(value.toFixed(4)) }));
   const curves = Array.from(thresholds, (t, m) => ({ t, m }))
     .filter(({ m }) => m % every === 0)
     .flatMap(({ t, m }) =>
@@ -104,7 +111,7 @@ function sweep(
   const prevalence = totals[1]! / (totals[0]! + totals[1]!);
   const found = `F with β = ${at.beta} is best, ${best.fscore.toFixed(3)}, at ${best.threshold.toFixed(2)}`;
   const { precision: p, recall: r, fscore: f } = chosen;
-  const here = `at ${at.threshold}: precision ${p.toFixed(3)}, recall ${r.toFixed(3)}, F ${f.toFixed(3)}`;
+  const here = `at ${at.threshold}: precision ${Number.isNaN(p) ? "undefined" : p.toFixed(3)}, recall ${r.toFixed(3)}, F ${f.toFixed(3)}`;
   const x = { field: "threshold", type: "quantitative", scale: { domain: [0, 1] as [number, number] } } as const;
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v5.json",
@@ -121,7 +128,7 @@ function sweep(
         layer: [
           {
             data: { values: curves },
-            mark: { type: "line", strokeWidth: 2.5 },
+            mark: { type: "line", strokeWidth: 2.5, interpolate: "step-before" }, // constant between two scores
             encoding: {
               x: { ...x, title: null, axis: { labels: false } },
               y: { field: "value", type: "quantitative", title: "value (share)", scale: { domain: [0, 1] } },

@@ -1,5 +1,6 @@
 """Precision, recall, F_beta and Jaccard by scikit-learn: cells, averages, several labels, sweeps with ties and weights."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -96,6 +97,32 @@ def digits():
     return {"n": kept.sum(), "accuracy": metrics.accuracy_score(truth[kept], predicted[kept]), **f1}
 
 
+def fails(y_true, y_pred):
+    try:
+        metrics.f1_score(y_true, y_pred)
+    except ValueError as error:
+        return type(error).__name__
+    return None
+
+
+def conventions():
+    """The column of the note's table, as scikit-learn does it."""
+    scores = metrics.precision_recall_fscore_support
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        nothing_called = scores([1, 0], [0, 0], average="binary")
+    default = lambda f: inspect.signature(f).parameters["average"].default  # noqa: E731
+    return {
+        "nothingCalled": nothing_called,
+        "warning": {w.category.__name__ for w in seen}.pop(),
+        "otherTwo": fails([2, 3], [3, 2]),
+        "threeClasses": fails([0, 1, 2], [0, 1, 1]),
+        "averages": [default(scores), default(metrics.f1_score)],
+        "weightless": scores([0, 0, 1], [2, 0, 1], labels=[2, 9], average="weighted", zero_division=1)[:3],
+        "betas": [metrics.fbeta_score([1, 1, 0, 1], [1, 0, 1, 0], beta=beta) for beta in (0, np.inf)],
+    }
+
+
 CELLS = [(90, 10, 40), (1, 2, 3), (0, 3, 4), (7, 0, 5), (12, 5, 0), (0, 5, 0), (0, 0, 5)]
 values = rng.normal(size=37)
 emit(
@@ -107,5 +134,6 @@ emit(
     multilabel=list(multilabel()),
     binary=list(binary()),
     digits=digits(),
+    conventions=conventions(),
     quantiles={"values": values, "lower": np.quantile(values, 0.05), "upper": np.quantile(values, 0.95)},
 )
