@@ -14,7 +14,13 @@
 import { checkInteger, checkNumber } from "../../lib/check.js";
 import { random } from "../../lib/random.js";
 import { binormalCounts, type Label, normalHalfWidth } from "./confusion-matrix.js";
-import { cumulativeCounts, percentileInterval, type SweepOptions, thresholdSweep } from "./precision-recall-f1.js";
+import {
+  cumulativeCounts,
+  percentileInterval,
+  positionOf,
+  type SweepOptions,
+  thresholdSweep,
+} from "./precision-recall-f1.js";
 
 /** The truth or the sample holds one class only: there is nothing to rank it against. */
 export class OneClassError extends RangeError {
@@ -49,17 +55,23 @@ export function rocCurve(
 ): RocCurve {
   const { thresholds, tp, fp } = bothClasses("rocCurve", yTrue, scores, options);
   const [P, N] = [tp.at(-1)!, fp.at(-1)!];
+  const [t, f] = [behind(0, tp), behind(0, fp)];
   const curve = {
-    thresholds: Float64Array.from([Infinity, ...thresholds]),
-    fpr: Float64Array.from([0, ...fp], (count) => count / N), // (1)
-    tpr: Float64Array.from([0, ...tp], (count) => count / P),
+    thresholds: behind(Infinity, thresholds),
+    fpr: f.map((count) => count / N), // (1)
+    tpr: t.map((count) => count / P),
   };
   if (!options.dropIntermediate) return curve;
-  const [t, f] = [tp, fp].map((counts) => Float64Array.from([0, ...counts])) as [Float64Array, Float64Array];
   return pick(
     curve,
-    corners(f, t, (turn) => turn !== 0),
+    corners(f, t, (turn) => turn !== 0), // of counts: exact
   );
+}
+
+function behind(first: number, values: Float64Array): Float64Array {
+  const all = new Float64Array(values.length + 1).fill(first);
+  all.set(values, 1);
+  return all;
 }
 
 function bothClasses(caller: string, yTrue: ArrayLike<Label>, scores: ArrayLike<number>, options: SweepOptions) {
@@ -197,10 +209,8 @@ export function precisionRecallCurve(
   scores: ArrayLike<number>,
   options: SweepOptions = {},
 ): PrecisionRecallCurve {
-  const { thresholds, precision, recall, undefinedMetrics } = thresholdSweep(yTrue, scores, options);
-  if (undefinedMetrics.length > 0) {
-    throw new OneClassError("precisionRecallCurve: yTrue must hold positives, got 0 of them");
-  }
+  const { thresholds, precision, recall } = thresholdSweep(yTrue, scores, options);
+  checkPositives("precisionRecallCurve", recall.at(-1)!); // it ends at 1, or stays 0
   return { thresholds, precision, recall };
 }
 
@@ -238,10 +248,20 @@ export function prAucInterpolated(
   scores: ArrayLike<number>,
   options: SweepOptions = {},
 ): number {
-  precisionRecallCurve(yTrue, scores, options); // checks
   const { tp, fp } = cumulativeCounts(yTrue, scores, options);
-  const points = Array.from(tp, (found, m) => ({ tp: found, fp: fp[m]! }));
-  return points.reduce((sum, to, m) => sum + segmentArea(points[m - 1] ?? { tp: 0, fp: 0 }, to, tp.at(-1)!), 0);
+  const positives = checkPositives("prAucInterpolated", tp.at(-1)!);
+  let [area, from] = [0, { tp: 0, fp: 0 }];
+  for (let m = 0; m < tp.length; m++) {
+    const to = { tp: tp[m]!, fp: fp[m]! };
+    area += segmentArea(from, to, positives);
+    from = to;
+  }
+  return area;
+}
+
+function checkPositives(caller: string, positives: number): number {
+  if (!(positives > 0)) throw new OneClassError(`${caller}: yTrue must hold positives, got 0 of them`);
+  return positives;
 }
 
 /**
@@ -265,7 +285,7 @@ export function segmentArea(from: Counts, to: Counts, positives: number): number
   const slope = (to.fp - from.fp) / gain;
   const start = from.fp - slope * from.tp; // FP(u) = start + slope·u
   if (from.tp + from.fp === 0) return gain / (1 + slope) / positives; // from the origin precision is constant
-  const growth = Math.log((to.tp + to.fp) / (from.tp + from.fp));
+  const growth = Math.log1p((gain + to.fp - from.fp) / (from.tp + from.fp)); // log of a ratio near 1 would lose digits
   return (gain - (start / (1 + slope)) * growth) / (1 + slope) / positives; // (6)
 }
 
@@ -280,6 +300,8 @@ export interface DelongAuc {
 
 /**
  * AUC with DeLong's variance and a normal interval, in O(n log n).
+ *
+ * Where the AUC is 0 or 1 the variance is 0 and the interval a point: then it says nothing.
  *
  * @param yTrue n labels, at least two positives and two negatives
  * @param options.level of the interval, in (0, 1), default 0.95; its ends are cut at 0 and 1
@@ -384,10 +406,9 @@ function placements(
   if (!(m >= 2 && n >= 2)) {
     throw new OneClassError(`${caller}: yTrue must hold two positives and two negatives at least, got ${m} and ${n}`);
   }
-  const level = new Map(Array.from(thresholds, (score, g) => [score, g]));
   const [wins, losses] = [[] as number[], [] as number[]];
   for (let i = 0; i < scores.length; i++) {
-    const g = level.get(scores[i]!)!;
+    const g = positionOf(scores[i]!, thresholds);
     if (yTrue[i] === (options.positiveLabel ?? 1))
       wins.push(1 - (fp[g]! + (fp[g - 1] ?? 0)) / 2 / n); // (7)
     else losses.push((tp[g]! + (tp[g - 1] ?? 0)) / 2 / m);
@@ -505,7 +526,7 @@ export function prFromRoc({ thresholds, fpr, tpr }: RocCurve, prevalence: number
 /** What `binormal` returns. */
 export interface Binormal {
   readonly auc: number;
-  /** ∫ precision d(recall) */
+  /** ∫ precision d(recall), within 1e-9 */
   readonly averagePrecision: number;
   /** at thresholds a twentieth apart */
   readonly curve: RocCurve;
@@ -515,7 +536,7 @@ export interface Binormal {
  * The curves of normal scores: N(0, 1) for negatives, N(d, spread²) for positives.
  *
  * @param options.d distance of the means, in [−8, 8]
- * @param options.prevalence in (0, 1), default ½
+ * @param options.prevalence in [1e-6, 1), default ½
  * @param options.spread standard deviation of the positives, in [0.1, 10], default 1
  * @throws {RangeError} an option outside its range
  * @example
@@ -528,7 +549,7 @@ export function binormal(options: {
 }): Binormal {
   const caller = "binormal";
   const d = checkNumber(caller, "d", options.d, { min: -8, max: 8 });
-  const pi = checkNumber(caller, "prevalence", options.prevalence ?? 0.5, { above: 0, below: 1 });
+  const pi = checkNumber(caller, "prevalence", options.prevalence ?? 0.5, { min: 1e-6, below: 1 }); // tails hold 1e-16
   const s = checkNumber(caller, "spread", options.spread ?? 1, { min: 0.1, max: 10 });
   const above = (x: number) => binormalCounts({ threshold: x, separation: 0, prevalence: 0 }).fp; // 1 − Φ(x)
   const rates = (t: number) => ({ fpr: above(t), tpr: above((t - d) / s) });

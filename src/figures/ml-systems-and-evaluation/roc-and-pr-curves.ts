@@ -174,7 +174,8 @@ export const measurements = figure(
     const curve = rocCurve(malignant, scores, { ...weight, dropIntermediate: true });
     const hull = rocConvexHull(curve);
     const pr = precisionRecallCurve(malignant, scores, weight);
-    const prevalence = 212 / (212 + 357 * copies);
+    const ill = malignant.filter((label) => label === 1).length;
+    const prevalence = ill / (ill + (malignant.length - ill) * copies);
     const ap = averagePrecision(malignant, scores, weight);
     const points = (line: string, of: typeof curve) =>
       Array.from(of.fpr, (fpr, m) => ({ line, fpr: short(fpr), tpr: short(of.tpr[m]!), m }));

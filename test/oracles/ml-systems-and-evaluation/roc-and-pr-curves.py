@@ -90,7 +90,7 @@ def binormal(d, prevalence, spread=1):
         p = prevalence * positive.sf(t)
         return positive.pdf(t) * p / (p + (1 - prevalence) * negative.sf(t))
 
-    low, high = d - 9 * spread, min(d + 9 * spread, 30)
+    low, high = d - 9 * spread, d + 9 * spread
     area = sum(
         integrate.quad(integrand, a, b, epsabs=1e-14, epsrel=1e-12)[0]
         for a, b in zip(np.linspace(low, high, 41), np.linspace(low, high, 41)[1:])
@@ -120,10 +120,16 @@ emit(
     binormal=[
         binormal(*options)
         for options in [(1, 0.5), (2, 0.5), (2, 0.1), (2, 0.01), (2, 0.001), (0, 0.3), (-1, 0.4), (3, 0.5), (2.9, 0.2, 2), (1, 0.1, 0.5)]
+        + [(4, 1e-6), (8, 1e-6), (8, 0.5), (-8, 0.5), (0, 0.001, 10), (2, 0.001, 0.1)]
     ],
     tumours=tumours(),
     conventions={
         "oneClass": metrics.roc_auc_score([1, 1], [0.2, 0.1]),
+        "drops": [
+            len(metrics.roc_curve(truth, scores)[0])
+            for truth, scores in [([0, 1, 1, 0, 0], [5, 4, 3, 2, 1]), ([0, 1, 1, 1, 0, 0], [5, 4, 4, 3, 2, 1])]
+        ],
+        "chord": metrics.auc([0.25, 0.5], [0.5, 0.25]),
         "prEnd": [values[-1] for values in metrics.precision_recall_curve([0, 1, 0], [3, 2, 1])[:2]],
     },
 )
