@@ -4,7 +4,6 @@ import {
   type ClassificationTree,
   decisionTreeClassifier,
   decisionTreeRegressor,
-  decisionTreeSteps,
   leafCount,
   predict,
   prune,
@@ -48,7 +47,8 @@ export const boxesFigure = figure(
   ({ maxDepth, ccpAlpha, splits, criterion }): TopLevelSpec => {
     const [train, held] = [wave(200, 1), wave(2000, 2)];
     const options = { criterion: criterion as "gini" | "entropy" };
-    const tree = grownTo(train, { ...options, maxDepth }, splits, ccpAlpha);
+    const whole = decisionTreeClassifier(train.X, train.y, { ...options, maxDepth });
+    const tree = firstSplits(ccpAlpha > 0 ? prune(whole, ccpAlpha) : whole, splits);
     const curve = Array.from({ length: 10 }, (_, i) => {
       const deeper = decisionTreeClassifier(train.X, train.y, { ...options, maxDepth: i + 1 });
       return { leaves: leafCount(deeper), training: errorOf(deeper, train), new: errorOf(deeper, held) };
@@ -157,21 +157,16 @@ export const boxesFigure = figure(
   },
 );
 
-/** The tree after some of its splits, pruned. */
-function grownTo(
-  { X, y }: { X: Matrix; y: Int32Array },
-  options: { maxDepth: number; criterion: "gini" | "entropy" },
-  splits: number,
-  ccpAlpha: number,
-): ClassificationTree {
-  const whole = decisionTreeClassifier(X, y, options);
-  const pruned = ccpAlpha > 0 ? prune(whole, ccpAlpha) : whole;
-  let shown = 0;
-  for (const { tree } of decisionTreeSteps(X, y, options)) {
-    if (leafCount(pruned) - 1 <= splits) break; // all of it is shown
-    if (++shown === splits) return (ccpAlpha > 0 ? prune(tree, ccpAlpha) : tree) as ClassificationTree;
-  }
-  return splits === 0 ? prune(whole, 1) : pruned;
+/** The first splits of a tree, in the order in which it grew: the children of the k-th are the nodes 2k − 1 and 2k. */
+function firstSplits(tree: ClassificationTree, splits: number): ClassificationTree {
+  const count = Math.min(2 * splits + 1, tree.feature.length);
+  const left = tree.childrenLeft.slice(0, count).map((child) => (child < count ? child : -1));
+  return {
+    ...tree,
+    feature: left.map((child, t) => (child < 0 ? -1 : tree.feature[t]!)),
+    childrenLeft: left,
+    childrenRight: left.map((child) => (child < 0 ? -1 : child + 1)),
+  };
 }
 
 /** The cell of every leaf within the unit square, and its more frequent class. */
@@ -228,7 +223,7 @@ export const regressionFigure = figure(
       title: { text: title, anchor: "start" },
       description:
         `80 points with x from 0 to 10 that rise in a wave, the curve x + 2 sin x they scatter about, and a regression tree of ` +
-        `depth at most ${maxDepth} with at least ${minSamplesLeaf} points a leaf (${criterion}). ${title}, where the curve ` +
+        `depth at most ${maxDepth} with at least ${minSamplesLeaf} ${minSamplesLeaf === 1 ? "point" : "points"} a leaf (${criterion}). ${title}, where the curve ` +
         `goes on to ${formatNumber(14 + 2 * Math.sin(14), 3)} at x = 14.`,
       width: 560,
       height: 280,

@@ -116,6 +116,20 @@ def useless_splits_stay():
     return DecisionTreeClassifier(ccp_alpha=0, random_state=0).fit(x, y).get_n_leaves()
 
 
+def conventions():
+    """Equal gains are split at random, X is rounded to float32, and NaN goes to one side."""
+    column = np.arange(4.0)[:, None]
+    y = np.array([0, 0, 1, 1])
+    twice = np.hstack([column, column])
+    close = 1 + column * 1e-12
+    missing = np.array([[0], [1], [np.nan], [np.nan]])
+    return {
+        "rootFeatures": sorted({int(DecisionTreeClassifier(random_state=k).fit(twice, y).tree_.feature[0]) for k in range(20)}),
+        "leavesWithinFloat32": DecisionTreeClassifier(random_state=0).fit(close, y).get_n_leaves(),
+        "missing": DecisionTreeClassifier(random_state=0).fit(missing, y).predict(missing),
+    }
+
+
 defaults = DecisionTreeClassifier().get_params()
 emit(
     ["numpy", "scipy", "scikit-learn"],
@@ -130,5 +144,6 @@ emit(
     distributions=list(distributions()),
     xorLeaves=zero_gain(),
     uselessSplitLeaves=useless_splits_stay(),
+    conventions=conventions(),
     defaults={name: defaults[name] for name in ["criterion", "max_depth", "min_samples_split", "min_samples_leaf", "ccp_alpha"]},
 )
