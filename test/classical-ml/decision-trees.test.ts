@@ -672,6 +672,17 @@ describe("properties", () => {
     expect([gain, gain * (1 + 1e-13), gain * (1 + 1e-11)].map(grows)).toEqual([true, true, false]);
   });
 
+  test("a least decrease is a share of all weight; a tie among classes goes to the first", () => {
+    const heavy = { sampleWeight: [8, 8, 8, 8], minImpurityDecrease: 0.5 };
+    const line = matrix(everyRow(4).map((i) => [i]));
+    expect(leafCount(decisionTreeClassifier(line, [0, 0, 1, 1], heavy))).toBe(2); // gains 0.5
+    expect(leafCount(decisionTreeClassifier(line, [0, 0, 1, 1], { ...heavy, minImpurityDecrease: 0.51 }))).toBe(1);
+    const light = { sampleWeight: [0.1, 0.1, 0.1, 0.1], minImpurityDecrease: 0.51 };
+    expect(leafCount(decisionTreeClassifier(line, [0, 0, 1, 1], light))).toBe(1);
+    const undecided = decisionTreeClassifier(matrix([[0], [0]]), [2, 1]);
+    expect([...predict(undecided, matrix([[0]]))]).toEqual([1]);
+  });
+
   test("ties among the features drawn: the smallest one", () => {
     const column = matrix(everyRow(4).map((i) => [i, i, i]));
     const roots = everyRow(40).map((seed) => {
