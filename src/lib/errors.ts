@@ -10,6 +10,18 @@ export class SingularMatrixError extends Error {
   }
 }
 
+/** A matrix that has to be positive definite is not; `pivot` is the 0-based step that found it, `value` what stood there. */
+export class NotPositiveDefiniteError extends Error {
+  override readonly name = "NotPositiveDefiniteError";
+  readonly pivot: number;
+  readonly value: number;
+  constructor(message: string, pivot: number, value: number) {
+    super(message);
+    this.pivot = pivot;
+    this.value = value;
+  }
+}
+
 /** An iteration did not reach its tolerance within `iterations` steps. */
 export class ConvergenceError extends Error {
   override readonly name = "ConvergenceError";
