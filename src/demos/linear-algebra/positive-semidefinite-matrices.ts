@@ -15,6 +15,7 @@ import { NotPositiveDefiniteError, SingularMatrixError } from "../../lib/errors.
 import {
   column,
   frobeniusNorm,
+  identity,
   type Matrix,
   matrix,
   matrixOver,
@@ -317,6 +318,76 @@ export function isPositiveSemidefinite(a: Matrix, { tolerance }: { readonly tole
   return values[0]! >= -fraction * values[n - 1]!;
 }
 
+/**
+ * The covariance of the columns, with denominator n − 1. It is XᵀX of centred data, a Gram matrix, hence positive semidefinite.
+ *
+ * @param x n×d, a sample in each row, n ≥ 2
+ * @returns d×d, exactly symmetric, of rank n − 1 at most
+ * @throws RangeError if x has fewer than two rows, no column, is not finite, or an entry of the result overflows
+ * @throws TypeError if x is not a matrix of float64
+ * @example
+ * toRows(covarianceMatrix(matrix([[1, 2], [3, 8]]))) // [[2, 6], [6, 18]]
+ */
+export function covarianceMatrix(x: Matrix): Matrix {
+  const [n, d] = checkMatrix("covarianceMatrix", "x", x);
+  if (n < 2) throw new RangeError("covarianceMatrix: x must have at least two rows, got 1");
+  const centred = Array.from({ length: d }, (_, j) => centre(column(x, j)).map((value) => value / Math.sqrt(n - 1)));
+  const result = selfProducts(matrix(centred)); // (1)
+  if (!result.data.every(Number.isFinite)) {
+    throw new RangeError("covarianceMatrix: the result must not overflow, got Infinity");
+  }
+  return result;
+}
+
+/** What `correlationMatrix` may know about its data. */
+export interface CorrelationOptions {
+  /** whether the entry in this row and column has been observed; default: all have */
+  readonly present?: (row: number, column: number) => boolean;
+}
+
+/**
+ * The correlations of the columns. Where values are missing, each pair of columns is taken over the rows that have both: the
+ * entries then come from different samples, and the result need not be positive semidefinite.
+ *
+ * @param x n×d, a sample in each row; the numbers in the place of missing values do not matter
+ * @returns d×d, exactly symmetric, ones on the diagonal
+ * @throws RangeError if x is empty or not finite, or a column does not vary over the rows that it shares with another
+ * @throws TypeError if x is not a matrix of float64
+ * @example
+ * correlationMatrix(matrix([[1, 1], [2, 2], [3, 1]])).get(1, 0) // 0
+ */
+export function correlationMatrix(x: Matrix, { present = () => true }: CorrelationOptions = {}): Matrix {
+  const [n, d] = checkMatrix("correlationMatrix", "x", x);
+  const result = identity(d);
+  const rows = Array.from({ length: n }, (_, i) => i);
+  for (let p = 0; p < d; p++) {
+    for (let q = 0; q < p; q++) {
+      const shared = rows.filter((i) => present(i, p) && present(i, q));
+      const [u, v] = [p, q].map((j) => {
+        const values = Float64Array.from(shared, (i) => x.get(i, j));
+        const deviations = centre(values);
+        const length = norm(deviations);
+        if (!(values.some((value) => value !== values[0]) && length > 0 && length < Infinity)) {
+          throw new RangeError(
+            `correlationMatrix: column ${j} must vary over the rows that ${q} and ${p} share, got ${shared.length} rows of norm ${length}`,
+          );
+        }
+        return deviations.map((value) => value / length);
+      }) as [Float64Array, Float64Array];
+      const correlation = Math.max(-1, Math.min(1, dot(u, 0, v, 0, u.length))); // rounding may end beyond 1
+      result.set(p, q, correlation);
+      result.set(q, p, correlation);
+    }
+  }
+  return result;
+}
+
+/** The numbers minus their mean. */
+function centre(x: Float64Array): Float64Array {
+  const mean = x.reduce((sum, value) => sum + value / x.length, 0);
+  return x.map((value) => value - mean);
+}
+
 /** A positive semidefinite matrix and how far it was. */
 export interface NearestPsd {
   /** n×n, exactly symmetric; its eigenvalues are ≥ 0 up to rounding */
@@ -493,14 +564,15 @@ export function mahalanobis(x: ArrayLike<number>, mean: ArrayLike<number>, covar
 
 /** The points at one Mahalanobis distance from the mean. */
 export interface ConfidenceEllipse {
-  /** semi-axes, the longer one first, in the units of the variables */
+  /** semi-axes, the longer one first; a linear combination's standard deviation times Mahalanobis' distance */
   readonly radii: Float64Array;
   /** 2×2, orthogonal: column j is the unit direction of radii[j] */
   readonly axes: Matrix;
 }
 
 /**
- * The ellipse around the mean that a normal pair of variables falls into with the given probability.
+ * The ellipse around the mean that a normal pair of variables falls into with the given probability. (With a singular covariance
+ * it is a segment, and the probability larger: at level 0.95 it is 0.9856.)
  *
  * @param covariance 2×2 positive semidefinite matrix; an eigenvalue 0 gives a radius 0
  * @param options.level probability in [0, 1); default 0.95, Mahalanobis' distance 2.4477
