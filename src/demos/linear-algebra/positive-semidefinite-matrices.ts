@@ -331,8 +331,12 @@ export function isPositiveSemidefinite(a: Matrix, { tolerance }: { readonly tole
 export function covarianceMatrix(x: Matrix): Matrix {
   const [n, d] = checkMatrix("covarianceMatrix", "x", x);
   if (n < 2) throw new RangeError("covarianceMatrix: x must have at least two rows, got 1");
-  const centred = Array.from({ length: d }, (_, j) => centre(column(x, j)).map((value) => value / Math.sqrt(n - 1)));
-  const result = selfProducts(matrix(centred)); // (1)
+  const centred = matrix(Array.from({ length: d }, (_, j) => centre(column(x, j))));
+  const result = matrixOver(
+    selfProducts(centred).data.map((entry) => entry / (n - 1)), // (1)
+    d,
+    d,
+  );
   if (!result.data.every(Number.isFinite)) {
     throw new RangeError("covarianceMatrix: the result must not overflow, got Infinity");
   }
@@ -369,7 +373,7 @@ export function correlationMatrix(x: Matrix, { present = () => true }: Correlati
         const length = norm(deviations);
         if (!(values.some((value) => value !== values[0]) && length > 0 && length < Infinity)) {
           throw new RangeError(
-            `correlationMatrix: column ${j} must vary over the rows that ${q} and ${p} share, got ${shared.length} rows of norm ${length}`,
+            `correlationMatrix: column ${j} must vary over the ${shared.length} rows it shares with ${p + q - j}, got deviation ${length}`,
           );
         }
         return deviations.map((value) => value / length);
@@ -502,23 +506,22 @@ export function nearestCorrelation(
   const given = checkCorrelation("nearestCorrelation", a);
   const steps = nearestCorrelationSteps(given);
   for (;;) {
-    const { iteration, semidefinite, change } = steps.next().value;
+    const { iteration, unitDiagonal, change } = steps.next().value;
     const converged = change <= tolerance;
     if (!converged && iteration < maxIterations) continue;
-    const result = rescaled(semidefinite);
+    const result = shrunk(unitDiagonal);
     return { matrix: result, distance: frobeniusNorm(minus(given, result)), iterations: iteration, converged };
   }
 }
 
-/** dᵢ = 1/√xᵢᵢ in DXD: ones on the diagonal, and semidefinite if X is. A row of zeros gets a 1 alone. */
-function rescaled(x: Matrix): Matrix {
-  const n = x.shape[0]!;
-  const d = Float64Array.from({ length: n }, (_, i) => (x.get(i, i) > 0 ? 1 / Math.sqrt(x.get(i, i)) : 0));
+/** (Y + δI)/(1 + δ), with the smallest δ ≥ 0 that makes Y + δI semidefinite: about the tolerance once Y has converged. */
+function shrunk(y: Matrix): Matrix {
+  const shift = Math.max(0, -eigSymmetric(y).values[0]!);
   return withUnitDiagonal(
     matrixOver(
-      rowMajor(x).map((entry, at) => d[Math.floor(at / n)]! * entry * d[at % n]!),
-      n,
-      n,
+      rowMajor(y).map((entry) => entry / (1 + shift)),
+      y.shape[0]!,
+      y.shape[0]!,
     ),
   );
 }
