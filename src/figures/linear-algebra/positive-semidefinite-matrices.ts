@@ -383,7 +383,7 @@ export const repairedCorrelations = figure(
               [6, 3],
             ],
           },
-          legend: null,
+          legend: { title: null, orient: "bottom" },
         },
       },
     };
