@@ -109,8 +109,8 @@ claim("entries-and-determinant-do-not-decide", () => {
 claim("cholesky-needs-no-pivoting", () => {
   const { s1, sn } = { s1: eigSymmetric(hilbert(10)).values[9]!, sn: smallest(hilbert(10)) };
   expect(s1 / sn).toBeGreaterThan(1e13);
-  const x = normal(60, 40, 5);
-  const cases = [hilbert(5), hilbert(8), hilbert(10), matmul(transpose(x), x), definite(20, 3)];
+  const scatter = (n: number) => matmul(transpose(normal(n + 20, n, 5)), normal(n + 20, n, 5));
+  const cases = [hilbert(5), hilbert(8), hilbert(10), scatter(40), scatter(150), definite(20, 3)];
   for (const a of cases) {
     const [n] = a.shape as [number, number];
     const l = cholesky(a);
@@ -577,6 +577,13 @@ describe("cholesky", () => {
     }
   });
 
+  test("larger than a block, and not a multiple of one", () => {
+    for (const n of [31, 32, 33, 64, 100]) {
+      const l = from(n, n, (i, j) => (i === j ? 3 + (i % 5) : i > j ? Math.sin(i + 2 * j) : 0));
+      expect(maxAbsDifference(cholesky(matmul(l, transpose(l))), l)).toBeLessThan(1e-11);
+    }
+  });
+
   test("powers of four scale without rounding, up to the ends of float64", () => {
     const a = definite(4, 8);
     for (const k of [-400, -1, 3, 500]) {
@@ -604,6 +611,11 @@ describe("cholesky", () => {
     expect(failure(m("0 0; 0 1"))).toMatchObject({ pivot: 0, value: 0 });
     expect(failure(m("4 2 2; 2 1 1; 2 1 9"))).toMatchObject({ pivot: 1, value: 0 });
     expect(failure(m("1e-300 1e300; 1e300 1"))).toMatchObject({ pivot: 1, value: -Infinity });
+    // Rows of many blocks: pivot 70 would have been 9, and 10 is taken from it.
+    const l = from(100, 100, (i, j) => (i === j ? 3 : i > j ? Math.sin(i * j) : 0));
+    const late = matmul(l, transpose(l));
+    late.set(70, 70, late.get(70, 70) - 10);
+    expect(failure(late)).toMatchObject({ pivot: 70, value: expect.closeTo(-1, 11) });
   });
 });
 
@@ -1028,6 +1040,12 @@ describe("the contract", () => {
       "constant column",
       () => correlationMatrix(m("1 0.1; 2 0.1; 4 0.1")),
       "correlationMatrix: column 1 must vary over the 3 rows it shares with 0, got deviation 0",
+      RangeError,
+    ],
+    [
+      "constant column whose mean is rounded",
+      () => correlationMatrix(from(10, 2, (i, j) => (j === 0 ? 0.7 : i))),
+      "correlationMatrix: column 0 must vary over the 10 rows it shares with 1, got deviation 3.510833468576701e-16",
       RangeError,
     ],
     [

@@ -5,13 +5,14 @@
  * Follows N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002, chapter 10.
  * https://doi.org/10.1137/1.9780898718027
  * But:
- * - The factorisations are not blocked: one row or column at a time, so they run at the speed of a scalar loop, not of `matmul`.
+ * - Triangular systems and the pivoted factorisation are not blocked: they run at the speed of a scalar loop, not of `matmul`.
  * - No downdate, the factor of A − vvᵀ; no LDLᵀ for indefinite matrices.
  * - The nearest correlation matrix is found by alternating projections, whose error falls by a constant factor per step; Newton's
  *   method on the dual problem (Qi and Sun 2006) needs far fewer steps.
  */
 import { checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
 import { NotPositiveDefiniteError, SingularMatrixError } from "../../lib/errors.js";
+import { gemm } from "../../lib/gemm.js";
 import {
   column,
   frobeniusNorm,
@@ -44,25 +45,46 @@ export function cholesky(a: Matrix): Matrix {
   return factorise("cholesky", "a", a);
 }
 
+const BLOCK = 32;
+
+/** Columns in blocks: what the columns before a block take from it is one product of matrices; the rest goes row by row. */
 function factorise(caller: string, name: string, a: Matrix): Matrix {
   const n = checkSymmetric(caller, name, a);
-  const x = rowMajor(a);
-  const l = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < i; j++) {
-      l[i * n + j] = (x[i * n + j]! - dot(l, i * n, l, j * n, j)) / l[j * n + j]!; // (3)
+  const x = rowMajor(a).slice();
+  const l = zeros(n, n);
+  for (let from = 0; from < n; from += BLOCK) {
+    const to = Math.min(from + BLOCK, n);
+    subtractProducts(x, l, from, to);
+    for (let i = from; i < n; i++) {
+      for (let j = from; j < Math.min(i, to); j++) {
+        const rest = x[i * n + j]! - dot(l.data, i * n + from, l.data, j * n + from, j - from);
+        l.data[i * n + j] = rest / l.data[j * n + j]!; // (3)
+      }
+      if (i >= to) continue;
+      const pivot = x[i * n + i]! - dot(l.data, i * n + from, l.data, i * n + from, i - from);
+      if (!(pivot > 0)) {
+        throw new NotPositiveDefiniteError(
+          `${caller}: ${name} must be positive definite, got pivot ${pivot} at step ${i}`,
+          i,
+          pivot,
+        );
+      }
+      l.data[i * n + i] = Math.sqrt(pivot); // (2)
     }
-    const pivot = x[i * n + i]! - dot(l, i * n, l, i * n, i);
-    if (!(pivot > 0)) {
-      throw new NotPositiveDefiniteError(
-        `${caller}: ${name} must be positive definite, got pivot ${pivot} at step ${i}`,
-        i,
-        pivot,
-      );
-    }
-    l[i * n + i] = Math.sqrt(pivot); // (2)
   }
-  return matrixOver(l, n, n);
+  return l;
+}
+
+/** Takes the part with k < from out of the sums (2) and (3) of the columns from … to − 1. */
+function subtractProducts(x: Float64Array, l: Matrix, from: number, to: number): void {
+  if (from === 0) return;
+  const n = l.shape[0]!;
+  const below = l.lo(from, 0).hi(n - from, from);
+  const width = to - from;
+  const product = gemm(n - from, width, from, below, transpose(below.hi(width, from)));
+  for (let i = from, at = 0; i < n; i++) {
+    for (let j = from; j < to; j++, at++) x[i * n + j] = x[i * n + j]! - product[at]!;
+  }
 }
 
 /**
@@ -680,10 +702,12 @@ function symmetric(caller: string, name: string, a: Matrix): Matrix {
 function checkSymmetric(caller: string, name: string, a: Matrix): number {
   const n = checkSquare(caller, name, a);
   const x = rowMajor(a);
-  const largest = x.reduce((size, entry) => Math.max(size, Math.abs(entry)), 0);
+  let largest = 0;
+  for (let at = 0; at < n * n; at++) largest = Math.max(largest, Math.abs(x[at]!));
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < i; j++) {
-      const [entry, mirrored] = [x[i * n + j]!, x[j * n + i]!];
+      const entry = x[i * n + j]!;
+      const mirrored = x[j * n + i]!;
       if (!(Math.abs(entry - mirrored) <= 1e-10 * largest)) {
         throw new RangeError(
           `${caller}: ${name} must be symmetric, got ${entry} at (${i}, ${j}) and ${mirrored} at (${j}, ${i})`,

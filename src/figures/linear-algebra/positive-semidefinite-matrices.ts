@@ -85,7 +85,10 @@ export const ellipseOverPoints = figure(
       },
       width: 340,
       height: 340,
-      encoding: { x: plane("x", "x (standard deviation 1)", 4), y: plane("y", "y", 4) },
+      encoding: {
+        x: plane("x", "x (standard deviation 1)", 4),
+        y: plane("y", `y (standard deviation ${formatNumber(Math.sqrt(ratio), 3)})`, 4),
+      },
       layer: [
         {
           data: { values: points },
@@ -340,9 +343,9 @@ export const repairedCorrelations = figure(
     const { matrix: repaired, distance } = nearestCorrelation(deleted, { tolerance: 1e-7 });
     const kinds = ["complete", "pairwise deletion", "nearest correlation matrix"];
     const values = [correlationMatrix(x), deleted, repaired].flatMap((a, k) =>
-      Array.from(eigSymmetric(a).values.toReversed(), (value, i) => ({
+      Array.from(eigSymmetric(a).values.subarray(0, 8), (value, i) => ({
         kind: kinds[k]!,
-        index: i + 1,
+        index: 13 - i,
         value: round(value),
       })),
     );
@@ -351,7 +354,7 @@ export const repairedCorrelations = figure(
     return {
       $schema: SCHEMA,
       description:
-        `Eigenvalues of the 13×13 correlations of wine: of all 178 rows, with ${percent(missing)} of the values deleted at random, and of ` +
+        `The eight smallest eigenvalues of the 13×13 correlations of wine: of all 178 rows, with ${percent(missing)} of the values deleted at random, and of ` +
         `the correlation matrix nearest to that. Pairwise deletion leaves a smallest eigenvalue of ${formatNumber(smallest, 3)}, ${verdict}; ` +
         `the repair is at distance ${formatNumber(round(distance), 3)}.`,
       title: {
@@ -364,13 +367,24 @@ export const repairedCorrelations = figure(
       data: { values },
       mark: { type: "line", point: { size: 40 }, strokeWidth: 1.5 },
       encoding: {
-        x: { field: "index", type: "ordinal", axis: { title: "index of the eigenvalue, falling", labelAngle: 0 } },
-        y: { field: "value", type: "quantitative", axis: { title: "eigenvalue" } },
+        x: {
+          field: "index",
+          type: "ordinal",
+          axis: { title: "index of the eigenvalue, falling; the last eight of 13", labelAngle: 0, grid: true },
+        },
+        y: {
+          field: "value",
+          type: "quantitative",
+          axis: {
+            title: "eigenvalue",
+            gridColor: { condition: { test: "datum.value === 0", value: "black" }, value: "#dddddd" },
+          },
+        },
         color: {
           field: "kind",
           type: "nominal",
           scale: { domain: kinds, range: [GREY, VERMILION, BLUE] },
-          legend: { title: null, orient: "bottom" },
+          legend: { title: null, orient: "bottom", labelLimit: 250 },
         },
         strokeDash: {
           field: "kind",
@@ -383,7 +397,7 @@ export const repairedCorrelations = figure(
               [6, 3],
             ],
           },
-          legend: { title: null, orient: "bottom" },
+          legend: { title: null, orient: "bottom", labelLimit: 250 },
         },
       },
     };
