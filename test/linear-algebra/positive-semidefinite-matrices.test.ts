@@ -691,6 +691,10 @@ describe("pivotedCholesky", () => {
     expect(pivotedCholesky(diagonal(100, 1, 5), { tolerance: 0.05 })).toMatchObject({ rank: 1, traceError: 6 });
     expect(pivotedCholesky(diagonal(1, 1e-20)).rank).toBe(1);
     expect(pivotedCholesky(diagonal(1, 1e-20), { tolerance: 0 }).rank).toBe(2);
+    for (let seed = 0; seed < 50; seed++) {
+      const x = normal(1, 2, seed); // what is left of xᵀx is rounding, of either sign: never an error
+      expect(() => pivotedCholesky(matmul(transpose(x), x), { tolerance: 0 })).not.toThrow();
+    }
   });
 
   test("an indefinite matrix is noticed, on the diagonal and beside it", () => {
@@ -706,6 +710,7 @@ describe("pivotedCholesky", () => {
     expect(message(m("1 2; 2 1"))).toBe(`${named} -3 at (1, 1) after 1 pivots`);
     expect(message(m("0 1; 1 0"))).toBe(`${named} 1 at (1, 0) after 0 pivots`);
     expect(message(m("4 2 2; 2 1 2; 2 2 1"))).toBe(`${named} 1 at (2, 1) after 1 pivots`);
+    expect(message(m("1 0 0; 0 0 1e-10; 0 1e-10 0"))).toBe(`${named} 1e-10 at (2, 1) after 1 pivots`);
     expect(message(diagonal(-1, -1))).toBe(`${named} -1 at (0, 0) after 0 pivots`);
     for (let seed = 0; seed < 100; seed++) {
       const a = symmetricNormal(2 + (seed % 6), seed);
@@ -822,19 +827,31 @@ describe("nearestCorrelation", () => {
       const expected = from(3, 3, (i, j) => (i === j ? 1 : semidefinite.get(i, j)));
       expect(toRows(unitDiagonal)).toEqual(toRows(expected));
     }
-    // Every change is what the docstring says: the largest of three, relative to the size of Y.
-    for (let k = 1; k < 30; k++) {
-      const [last, now] = [first[k - 1]!, first[k]!];
-      const moved = [
-        combined(now.semidefinite, last.semidefinite, -1),
-        combined(now.unitDiagonal, last.unitDiagonal, -1),
-        combined(now.unitDiagonal, now.semidefinite, -1),
-      ].map((difference) => frobeniusNorm(difference) / frobeniusNorm(now.unitDiagonal));
-      expect(now.change).toBeCloseTo(Math.max(...moved), 14);
+    for (const { semidefinite, unitDiagonal, residual } of first) {
+      const apart = frobeniusNorm(combined(unitDiagonal, semidefinite, -1));
+      expect(residual).toBeCloseTo(apart / frobeniusNorm(unitDiagonal), 14);
     }
     const { iterations } = nearestCorrelation(published, { tolerance: 1e-4 });
-    expect(first[iterations - 1]!.change).toBeLessThanOrEqual(1e-4);
-    expect(first[iterations - 2]!.change).toBeGreaterThan(1e-4);
+    expect(first[iterations - 1]!.residual).toBeLessThanOrEqual(1e-4);
+    expect(first[iterations - 2]!.residual).toBeGreaterThan(1e-4);
+  });
+
+  test("each projected matrix is A but for its diagonal: so a diagonal of ones ends the search", () => {
+    const a = uniformCorrelations(5, 3);
+    let unitDiagonal = a;
+    let shifts = zeros(5, 5);
+    const steps = nearestCorrelationSteps(a);
+    for (let k = 0; k < 10; k++) {
+      const step = steps.next().value;
+      const expected = nearestPsd(combined(a, shifts, 1)).matrix;
+      expect(maxAbsDifference(step.semidefinite, expected)).toBeLessThan(1e-13);
+      unitDiagonal = step.unitDiagonal;
+      shifts = combined(combined(shifts, unitDiagonal, 1), step.semidefinite, -1);
+    }
+  });
+
+  test("a tolerance of 0 can be reached", () => {
+    expect(nearestCorrelation(identity(3), { tolerance: 0 })).toMatchObject({ converged: true, iterations: 1 });
   });
 
   test("not converged: says so, and is a correlation matrix all the same", () => {
@@ -910,6 +927,8 @@ test("confidenceEllipse: a segment for a singular covariance, a point at level 0
   expect(Math.abs(axes.get(0, 0))).toBeCloseTo(Math.SQRT1_2, 14);
   expect(axes.get(0, 0)).toBeCloseTo(axes.get(1, 0), 14);
   expect(Array.from(confidenceEllipse(identity(2), { level: 0 }).radii)).toEqual([0, 0]);
+  const beyond = 1 + 2 ** -52; // rounding's worth: the smaller eigenvalue is negative
+  expect(confidenceEllipse(m(`1 ${beyond}; ${beyond} 1`)).radii[1]).toBe(0);
   expect(Array.from(confidenceEllipse(zeros(2, 2)).radii)).toEqual([0, 0]);
   expect(confidenceEllipse(identity(2), { level: 1e-20 }).radii[0]! / Math.sqrt(2e-20)).toBeCloseTo(1, 12);
 });

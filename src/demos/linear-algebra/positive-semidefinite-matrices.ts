@@ -456,8 +456,8 @@ export interface NearestCorrelationStep {
   readonly semidefinite: Matrix;
   /** `semidefinite` with ones on its diagonal, perhaps not semidefinite any more */
   readonly unitDiagonal: Matrix;
-  /** largest of three relative changes: of each matrix from step to step, and from the one to the other */
-  readonly change: number;
+  /** ‖unitDiagonal − semidefinite‖_F, relative to unitDiagonal: 0 at the nearest correlation matrix, and nowhere else */
+  readonly residual: number;
 }
 
 /**
@@ -473,27 +473,20 @@ export interface NearestCorrelationStep {
  */
 export function* nearestCorrelationSteps(a: Matrix): Generator<NearestCorrelationStep, never> {
   let unitDiagonal = withUnitDiagonal(checkCorrelation("nearestCorrelationSteps", a));
-  let semidefinite = unitDiagonal;
   let correction = zeros(a.shape[0]!, a.shape[0]!);
   for (let iteration = 1; ; iteration++) {
-    const [lastX, lastY] = [semidefinite, unitDiagonal];
-    const corrected = minus(lastY, correction); // (9)
-    semidefinite = clip(corrected).matrix; // (10)
+    const corrected = minus(unitDiagonal, correction); // (9)
+    const semidefinite = clip(corrected).matrix; // (10)
     correction = minus(semidefinite, corrected); // (11)
     unitDiagonal = withUnitDiagonal(semidefinite); // (12)
-    const size = frobeniusNorm(unitDiagonal); // at least 1
-    const change = Math.max(
-      frobeniusNorm(minus(semidefinite, lastX)) / size,
-      frobeniusNorm(minus(unitDiagonal, lastY)) / size,
-      frobeniusNorm(minus(unitDiagonal, semidefinite)) / size,
-    );
-    yield { iteration, semidefinite, unitDiagonal, change };
+    const residual = frobeniusNorm(minus(unitDiagonal, semidefinite)) / frobeniusNorm(unitDiagonal);
+    yield { iteration, semidefinite, unitDiagonal, residual };
   }
 }
 
 /** How long `nearestCorrelation` goes on. */
 export interface NearestCorrelationOptions {
-  /** stop at a relative change up to this; default 1e-10 */
+  /** stop at a residual up to this; default 1e-10 */
   readonly tolerance?: number;
   /** default 1000; then `converged` is false */
   readonly maxIterations?: number;
@@ -507,7 +500,7 @@ export interface NearestCorrelation {
   readonly distance: number;
   /** pairs of projections */
   readonly iterations: number;
-  /** the last change was within the tolerance */
+  /** the last residual was within the tolerance */
   readonly converged: boolean;
 }
 
@@ -528,8 +521,8 @@ export function nearestCorrelation(
   const given = checkCorrelation("nearestCorrelation", a);
   const steps = nearestCorrelationSteps(given);
   for (;;) {
-    const { iteration, unitDiagonal, change } = steps.next().value;
-    const converged = change <= tolerance;
+    const { iteration, unitDiagonal, residual } = steps.next().value;
+    const converged = residual <= tolerance;
     if (!converged && iteration < maxIterations) continue;
     const result = shrunk(unitDiagonal);
     return { matrix: result, distance: frobeniusNorm(minus(given, result)), iterations: iteration, converged };
