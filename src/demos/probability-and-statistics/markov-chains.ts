@@ -12,16 +12,15 @@
  * - `splitRhat` and `effectiveSampleSize` are those of the mean: no ranks, no tails.
  */
 import { checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
-import { type Matrix, matrixOver, rowMajor, zeros } from "../../lib/matrix.js";
+import { identity, type Matrix, matrixOver, rowMajor, zeros } from "../../lib/matrix.js";
 import { type Random, random } from "../../lib/random.js";
-import { lu, luSolve } from "../linear-algebra/determinant-and-volume.js";
 import { eig } from "../linear-algebra/eigenvalues-and-the-spectral-theorem.js";
 
 /**
  * The stationary distribution π = πP, by the elimination of Grassmann, Taksar and Heyman: no subtraction, so that each entry
  * keeps its digits, however nearly the chain falls apart.
  *
- * Diagonal entries are not read: the rest of a row says how much is left for them.
+ * Diagonal entries are checked and not used: the rest of a row says how much is left for them.
  *
  * @param p n×n, row i the law of the step from state i
  * @returns n probabilities, 0 for transient states; O(n³) operations. A periodic chain has one too
@@ -110,8 +109,9 @@ export function classifyStates(p: Matrix): StateClasses {
   return {
     classes,
     absorbing: Int32Array.from(
-      recurrent.filter(({ states }) => states.length === 1).map(({ states }) => states[0]!),
-    ).sort(),
+      recurrent.filter(({ states }) => states.length === 1),
+      ({ states }) => states[0]!,
+    ),
     irreducible: classes.length === 1,
     ergodic: recurrent.length === 1 && recurrent[0]!.period === 1,
   };
@@ -271,8 +271,7 @@ export interface SpectralGap {
 export function spectralGap(p: Matrix): SpectralGap {
   checkStochastic("spectralGap", p);
   const { real, imaginary } = eig(p);
-  const fromOne = real.map((value, j) => Math.hypot(value - 1, imaginary[j]!));
-  const one = fromOne.indexOf(Math.min(...fromOne));
+  const one = real.indexOf(Math.max(...real)); // no other has so large a real part
   const modulus = Math.max(0, ...real.map((value, j) => (j === one ? 0 : Math.hypot(value, imaginary[j]!))));
   return { modulus, gap: 1 - modulus };
 }
@@ -289,7 +288,7 @@ export interface AbsorbingChain {
   readonly absorptionProbabilities: Matrix;
   /** N·1: mean number of steps before the end, t numbers */
   readonly expectedSteps: Float64Array;
-  /** variance of that number */
+  /** variance of that number; its relative error grows with the mean, to 1e-12 at 1e20 steps. Infinity beyond float64 */
   readonly varianceSteps: Float64Array;
 }
 
@@ -298,8 +297,8 @@ export interface AbsorbingChain {
  *
  * @param p n×n, row i the law of the step from state i; at least one state is never left, and reached from all that are
  * @returns O(t³) operations for t transient states
- * @throws RangeError if there is no absorbing state, or a state cannot reach one; and as `stationaryDistribution`
- * @throws SingularMatrixError if the chance to end is lost to underflow
+ * @throws RangeError if there is no absorbing state or no other, a state cannot reach one, or a mean is beyond float64 (as
+ *   where a chance to end is lost to underflow); RangeError, TypeError for a matrix that is not stochastic
  * @example
  * absorbingChain(matrix([[1, 0, 0], [0.5, 0, 0.5], [0, 0, 1]])).expectedSteps // [1]
  */
@@ -317,39 +316,67 @@ export function absorbingChain(p: Matrix): AbsorbingChain {
   const transient = Int32Array.from({ length: n }, (_, i) => i).filter((i) => !absorbing.includes(i));
   const t = transient.length;
   if (t === 0) throw new RangeError(`${caller}: p must have a state that is not absorbing, got none`);
-  const leaving = leavingMatrix(rows, n, transient);
-  // Columns: the identity, so that N comes out, then R, so that NR is not a product of rounded inverses.
-  const sides = zeros(t, t + absorbing.length);
-  for (let i = 0; i < t; i++) {
-    sides.set(i, i, 1);
-    for (const [j, end] of absorbing.entries()) sides.set(i, t + j, rows[transient[i]! * n + end]!);
-  }
-  const factors = lu(leaving);
-  const solved = luSolve(factors, sides); // (7)
-  const fundamental = matrixOver(rowMajor(solved.hi(t, t)).slice(), t, t);
-  const absorptionProbabilities = matrixOver(rowMajor(solved.lo(0, t)).slice(), t, absorbing.length);
-  const expectedSteps = luSolve(factors, new Float64Array(t).fill(1)); // (7)
+  const [ends, solve] = [absorbing.length, (b: Float64Array) => solveLeaving(rows, n, transient, b)];
+  const intoEnds = Float64Array.from({ length: t * ends }, (_, at) => {
+    return rows[transient[Math.floor(at / ends)]! * n + absorbing[at % ends]!]!;
+  });
+  const expectedSteps = meanSteps(caller, rows, n, transient); // (7)
+  const unit = Math.max(...expectedSteps); // whose square may overflow
   const ahead = new Float64Array(n);
   for (const [i, state] of transient.entries()) ahead[state] = expectedSteps[i]!;
   // The variance of each step's outcome, over all visits: terms ≥ 0, where 2N(N·1) − N·1 − (N·1)² would cancel.
   const scatter = Float64Array.from(transient, (state, i) => {
     let sum = 0;
-    for (let j = 0; j < n; j++) sum += rows[state * n + j]! * (1 + ahead[j]! - expectedSteps[i]!) ** 2;
+    for (let j = 0; j < n; j++) sum += rows[state * n + j]! * ((1 + ahead[j]! - expectedSteps[i]!) / unit) ** 2;
     return sum;
   });
-  const varianceSteps = luSolve(factors, scatter); // (8)
-  return { transient, absorbing, fundamental, absorptionProbabilities, expectedSteps, varianceSteps };
+  return {
+    transient,
+    absorbing,
+    fundamental: matrixOver(solve(identity(t).data), t, t), // (7)
+    absorptionProbabilities: matrixOver(solve(intoEnds), t, ends), // (7)
+    expectedSteps,
+    varianceSteps: solve(scatter).map((variance) => variance * unit * unit), // (8)
+  };
 }
 
-/** I − Q over these states: its diagonal is what leaves the state, added up and not 1 − p, which would lose a small chance. */
-function leavingMatrix(rows: Float64Array, n: number, states: Int32Array): Matrix {
-  const a = zeros(states.length, states.length);
-  for (const [i, from] of states.entries()) {
-    let leaves = 0;
-    for (let j = 0; j < n; j++) if (j !== from) leaves += rows[from * n + j]!;
-    for (const [j, to] of states.entries()) a.set(i, j, i === j ? leaves : -rows[from * n + to]!);
+/** Mean number of steps before the chain is out of these states: the start's row of N·1. */
+function meanSteps(caller: string, rows: Float64Array, n: number, states: Int32Array): Float64Array {
+  const means = solveLeaving(rows, n, states, new Float64Array(states.length).fill(1));
+  const lost = means.findIndex((mean) => !(mean < Infinity));
+  if (lost < 0) return means;
+  throw new RangeError(`${caller}: mean numbers of steps must be below 1.8e308, got more from state ${states[lost]}`);
+}
+
+/**
+ * (I − Q)⁻¹B for the steps Q among these states and B ≥ 0, row-major and overwritten, by the elimination of `censoredLaw`:
+ * what leaves a state is added up, and not taken from 1, so that each entry keeps its digits, however rarely the chain ends.
+ */
+function solveLeaving(rows: Float64Array, n: number, states: Int32Array, b: Float64Array): Float64Array {
+  const [t, width] = [states.length, b.length / states.length];
+  const q = Float64Array.from({ length: t * t }, (_, at) => rows[states[Math.floor(at / t)]! * n + states[at % t]!]!);
+  const inside = new Set(states);
+  const out = Float64Array.from(states, (i) => {
+    return rows.subarray(i * n, (i + 1) * n).reduce((sum, way, j) => (inside.has(j) ? sum : sum + way), 0);
+  });
+  const down = new Float64Array(t);
+  for (let k = t - 1; k >= 0; k--) {
+    down[k] = out[k]!;
+    for (let j = 0; j < k; j++) down[k] = down[k]! + q[k * t + j]!; // (2), and the ways out
+    for (let i = 0; i < k; i++) {
+      const visits = q[i * t + k]!;
+      out[i] = out[i]! + visits * (out[k]! / down[k]!); // (3)
+      for (let j = 0; j < k; j++) q[i * t + j] = q[i * t + j]! + visits * (q[k * t + j]! / down[k]!); // (3)
+      for (let c = 0; c < width; c++) b[i * width + c] = b[i * width + c]! + visits * (b[k * width + c]! / down[k]!);
+    }
   }
-  return a;
+  for (let k = 0; k < t; k++) {
+    for (let j = 0; j < k; j++) {
+      for (let c = 0; c < width; c++) b[k * width + c] = b[k * width + c]! + q[k * t + j]! * b[j * width + c]!;
+    }
+    for (let c = 0; c < width; c++) b[k * width + c] = b[k * width + c]! / down[k]!;
+  }
+  return b;
 }
 
 /**
@@ -358,7 +385,8 @@ function leavingMatrix(rows: Float64Array, n: number, states: Int32Array): Matri
  * @param p n×n, row i the law of the step from state i
  * @param target state in [0, n)
  * @returns n numbers ≥ 1; Infinity where the target may never be reached
- * @throws RangeError if target is no state; and as `stationaryDistribution` for a matrix that is not stochastic
+ * @throws RangeError if target is no state or a mean is beyond float64; and as `stationaryDistribution` for a matrix that
+ *   is not stochastic
  * @example
  * meanHittingTimes(matrix([[0.9, 0.1], [0.3, 0.7]]), 1) // [10, 4]
  */
@@ -371,10 +399,8 @@ export function meanHittingTimes(p: Matrix, target: number): Float64Array {
   const lost = leadingTo(stopped, n, (i) => !reaching[i]);
   const others = Int32Array.from({ length: n }, (_, i) => i).filter((i) => i !== target && !lost[i]);
   const times = new Float64Array(n).fill(Infinity);
-  if (others.length > 0) {
-    const solved = luSolve(lu(leavingMatrix(rows, n, others)), new Float64Array(others.length).fill(1));
-    for (const [k, i] of others.entries()) times[i] = solved[k]!; // (6)
-  }
+  const means = meanSteps("meanHittingTimes", rows, n, others); // (6)
+  for (const [k, i] of others.entries()) times[i] = means[k]!;
   times[target] = 1;
   for (let j = 0; j < n; j++) {
     const way = rows[target * n + j]!;
@@ -879,25 +905,31 @@ export function splitRhat(chains: readonly ArrayLike<number>[]): number {
   return Math.sqrt(pooled / within); // (15)
 }
 
-/** Halves of the chains, each minus its mean, and the two estimates of the variance. Of an odd length the middle is left out. */
+/**
+ * Halves of the chains, each minus its mean, and the two estimates of the variance, all in units of the largest |x|, whose
+ * square might overflow. Of an odd length the middle is left out.
+ */
 function splitChains(caller: string, chains: readonly ArrayLike<number>[]) {
   checkInteger(caller, "number of chains", chains.length, 1);
   const n = checkInteger(caller, "length of a chain", chains[0]!.length, 8);
   const length = n >> 1;
-  const means: number[] = [];
-  const halves = chains.flatMap((chain, c) => {
-    const x = checkVector(caller, `chains[${c}]`, chain, n);
-    return [x.slice(0, length), x.slice(n - length)].map((half) => {
-      const mean = half.reduce((sum, value) => sum + value / length, 0);
-      means.push(mean);
-      return half.map((value) => value - mean);
-    });
-  });
-  const squares = halves.reduce((sum, half) => sum + half.reduce((s, value) => s + value * value, 0), 0);
+  const whole = chains.map((chain, c) => checkVector(caller, `chains[${c}]`, chain, n));
+  const unit = Math.max(...whole.map((x) => x.reduce((top, value) => Math.max(top, Math.abs(value)), 0))) || 1;
+  const parts = whole
+    .flatMap((x) => [x.slice(0, length), x.slice(n - length)])
+    .map((half) => half.map((v) => v / unit));
+  const means = Float64Array.from(parts, mean);
+  const halves = parts.map((half, h) => half.map((value) => value - means[h]!));
+  const squares = halves.reduce((sum, half) => half.reduce((s, value) => s + value * value, sum), 0);
   const within = squares / (halves.length * (length - 1));
-  const centre = means.reduce((sum, mean) => sum + mean, 0) / means.length;
-  const between = means.reduce((sum, mean) => sum + (mean - centre) ** 2, 0) / (means.length - 1);
+  const centre = mean(means);
+  const between = means.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (means.length - 1);
   return { halves, length, within, pooled: ((length - 1) / length) * within + between };
+}
+
+/** Counted from the first number, so that the mean of equal numbers is that number. */
+function mean(x: Float64Array): number {
+  return x[0]! + x.reduce((sum, value) => sum + (value - x[0]!), 0) / x.length;
 }
 
 /** Rows that are probability laws: size and row-major entries. */

@@ -103,6 +103,60 @@ def absorptions():
         }
 
 
+def solve_fractions(a, b):
+    """a⁻¹b by Gauss and Jordan, exact; a is a nonsingular M-matrix, so that no pivot is 0."""
+    n = len(a)
+    a = [[*row, *side] for row, side in zip(a, b)]
+    for k in range(n):
+        a[k] = [x / a[k][k] for x in a[k]]
+        for i in range(n):
+            if i != k:
+                a[i] = [x - a[i][k] * y for x, y in zip(a[i], a[k])]
+    return [row[n:] for row in a]
+
+
+def rare_ends():
+    """The last two states absorb, and what leads there may be as small as 10⁻³⁰. Exact, the diagonal being what is left."""
+    for t in (1, 3, 6):
+        p = np.eye(t + 2)
+        for i in range(t):
+            p[i] = 10.0 ** np.concatenate([rng.uniform(-16, -1, t), rng.uniform(-30, -18, 2)]) / t
+            if t > 1:
+                p[i, (i + 1) % t] = 0.6
+            p[i, i] = 1 - sum(p[i, j] for j in range(t + 2) if j != i)
+        ways = [[Fraction(x) for x in row] for row in p[:t]]
+        for i, row in enumerate(ways):
+            row[i] = 1 - (sum(row) - row[i])
+        leaving = [[(i == j) - ways[i][j] for j in range(t)] for i in range(t)]
+        n = solve_fractions(leaving, [[Fraction(i == j) for j in range(t)] for i in range(t)])
+        ends = solve_fractions(leaving, [row[t:] for row in ways])
+        m = [sum(row) for row in n]
+        # E T² = 1 + 2 E m(next) + E T²(next), solved for the second moments.
+        second = solve_fractions(leaving, [[2 * m[i] - 1] for i in range(t)])
+        yield {
+            "p": p,
+            "fundamental": [[float(x) for x in row] for row in n],
+            "probabilities": [[float(x) for x in row] for row in ends],
+            "steps": [float(x) for x in m],
+            "variance": [float(x[0] - y * y) for x, y in zip(second, m)],
+        }
+
+
+def metropolis():
+    """The kernel of random-walk Metropolis on N(0, 1) by a trapezoidal rule on [−8, 8], and of it what the simulation only
+    estimates: acceptance, and Var(x) over the asymptotic variance of the mean of x, by the equation (I − P)g = x."""
+    x, h = np.linspace(-8, 8, 1601, retstep=True)
+    pi = np.exp(-x * x / 2)
+    pi /= pi.sum()
+    for scale in (0.1, 1, 2, 2.2, 2.4, 2.6, 3, 10):
+        p = h * np.exp(-((x[:, None] - x) ** 2) / (2 * scale**2)) / (scale * np.sqrt(2 * np.pi))
+        p *= np.minimum(1, np.exp((x[:, None] ** 2 - x**2) / 2))
+        acceptance = pi @ p.sum(axis=1)  # what lies beyond ±8 is refused, near 8 only
+        p[np.diag_indices_from(p)] += 1 - p.sum(axis=1)
+        g = la.solve(np.eye(len(x)) - p + pi, x)
+        yield {"scale": scale, "acceptance": acceptance, "efficiency": pi @ x**2 / (2 * pi @ (x * g) - pi @ x**2)}
+
+
 def hitting():
     """By the fundamental matrix of Kemeny and Snell, Z = (I − P + 1π)⁻¹: m_ij = (z_jj − z_ij)/π_j."""
     for n in (2, 4, 7):
@@ -229,4 +283,6 @@ emit(
     karate=karate(),
     effectiveSizes=list(effective_sizes()),
     conventions=conventions(),
+    rareEnds=list(rare_ends()),
+    metropolis=list(metropolis()),
 )
