@@ -270,6 +270,56 @@ claim("unscaled-alpha-underflows", () => {
   expect(scaled).toBeLessThan(-150_000);
 });
 
+claim("faint-states-may-decide", () => {
+  const apart = { start: [0.5, 0.5], transition: m("1 0; 0 1") };
+  const x = m("0 -800; -1000 0");
+  const { gamma, logLikelihood } = forwardBackward(apart, x);
+  expect(logLikelihood).toBeCloseTo(-800 - Math.log(2), 12);
+  expect(gamma.get(0, 1)).toBeCloseTo(1, 12);
+  expect(forward(apart, x).alpha.get(0, 1)).toBe(0);
+  fc.assert(
+    fc.property(
+      fc.record({
+        K: fc.integer({ min: 1, max: 3 }),
+        T: fc.integer({ min: 1, max: 5 }),
+        seed: fc.nat(1e6),
+        spread: fc.constantFrom(10, 300, 700, 3000),
+        density: fc.constantFrom(1, 0.6),
+      }),
+      ({ K, T, seed, spread, density }) => {
+        const { uniform } = random(seed);
+        const score = () => (uniform() < density ? spread * (uniform() - 0.5) : -Infinity);
+        const unary = from(T, K, score);
+        const pairwise = from(K, K, score);
+        const paths = Array.from({ length: K ** T }, (_, code) =>
+          Array.from({ length: T }, (_, t) => Math.floor(code / K ** (T - 1 - t)) % K),
+        );
+        const scores = paths.map((path) =>
+          sum(path.map((i, t) => unary.get(t, i) + (t === 0 ? 0 : pairwise.get(path[t - 1]!, i)))),
+        );
+        const top = Math.max(...scores);
+        if (top === -Infinity) return void expect(() => crfLogPartition(unary, pairwise)).toThrow(ZeroLikelihoodError);
+        const weights = scores.map((value) => Math.exp(value - top));
+        const { logPartition, unaryGradient, pairwiseGradient } = crfLogPartition(unary, pairwise);
+        expect(Math.abs(logPartition - top - Math.log(sum(weights)))).toBeLessThan(1e-10);
+        for (let i = 0; i < K; i++) {
+          for (let t = 0; t < T; t++) {
+            const here = sum(weights.filter((_, at) => paths[at]![t] === i)) / sum(weights);
+            expect(Math.abs(unaryGradient.get(t, i) - here)).toBeLessThan(1e-10);
+          }
+          for (let j = 0; j < K; j++) {
+            const used = (path: number[]) =>
+              path.filter((state, t) => t > 0 && path[t - 1] === i && state === j).length;
+            const here = sum(weights.map((weight, at) => weight * used(paths[at]!))) / sum(weights);
+            expect(Math.abs(pairwiseGradient.get(i, j) - here)).toBeLessThan(1e-10);
+          }
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
 claim("one-recursion-several-answers", () => {
   expect(chainDynamicProgram(leftToRight, counting)).toBe(330); // C(11, 4)
   const best = kBestPaths(fever, days, 3);
@@ -329,6 +379,8 @@ interface Fixture {
   })[];
   fields: { unary: Rows; pairwise: Rows; logPartition: number; unaryGradient: Rows; pairwiseGradient: Rows }[];
   posteriorGradients: Model & { x: number[]; unary: Rows; pairwise: Rows };
+  faint: { logB: Rows; transition: Rows; logPartition: number; gamma: Rows; xi: Rows }[];
+  rabiner: Model & { x: number[]; alpha: Rows; beta: Rows; logLikelihood: number };
 }
 
 describe("NumPy, SciPy and PyTorch agree", () => {
@@ -383,6 +435,49 @@ describe("NumPy, SciPy and PyTorch agree", () => {
       expect(ours.logPartition / logPartition).toBeCloseTo(1, 13);
       expect(maxAbsDifference(ours.unaryGradient, matrix(unaryGradient))).toBeLessThan(1e-12);
       expect(maxAbsDifference(ours.pairwiseGradient, matrix(pairwiseGradient))).toBeLessThan(1e-12);
+    }
+  });
+
+  test("on states too faint for float64 that decide in the end", () => {
+    for (const { logB, transition, logPartition, gamma, xi } of expected.faint) {
+      const K = transition.length;
+      const model = { start: Array(K).fill(1 / K), transition: matrix(transition) };
+      const x = matrix(logB);
+      const chain = forwardBackward(model, x, { steps: true });
+      expect(chain.logLikelihood).toBeCloseTo(logPartition - Math.log(K), 9);
+      expect(forward(model, x).logLikelihood).toBe(chain.logLikelihood);
+      const field = crfLogPartition(x, matrix(transition.map((law) => law.map(Math.log))));
+      expect(field.logPartition).toBeCloseTo(logPartition, 9);
+      for (const [ours, theirs] of [
+        [chain.gamma, gamma],
+        [field.unaryGradient, gamma],
+        [chain.xi, xi],
+        [field.pairwiseGradient, xi],
+      ] as const) {
+        expect(maxAbsDifference(ours, matrix(theirs))).toBeLessThan(1e-11); // scores of 1e4 have 1e-12 in their last bit
+      }
+      const likely = posteriorDecode(model, x).path;
+      expect(Array.from(likely)).toEqual(gamma.map((law) => law.indexOf(Math.max(...law))));
+      for (const path of sampleStatePaths(model, x, { samples: 20 })) {
+        expect(pathLogProbability(model, x, path)).toBeGreaterThan(chain.logLikelihood - 15);
+      }
+    }
+  });
+
+  test("on Rabiner's scaling: the same α, and β divided once more", () => {
+    const { x, alpha, beta, logLikelihood, ...rest } = expected.rabiner;
+    const model = modelOf(rest);
+    const ours = forward(model, x);
+    expect(ours.logLikelihood).toBeCloseTo(logLikelihood, 13);
+    expect(maxAbsDifference(ours.alpha, matrix(alpha))).toBeLessThan(1e-14);
+    const ourBeta = backward(model, x, ours.logScales);
+    const { gamma } = forwardBackward(model, x);
+    for (const [t, theirs] of beta.entries()) {
+      const c = Math.exp(ours.logScales[t]!);
+      for (const [i, value] of theirs.entries()) {
+        expect(value).toBeCloseTo(ourBeta.get(t, i) / c, 12);
+        expect(gamma.get(t, i)).toBeCloseTo(alpha[t]![i]! * value * c, 13);
+      }
     }
   });
 
@@ -457,6 +552,13 @@ describe("properties", () => {
         }
       }),
       { numRuns: 150 },
+    );
+  });
+
+  test("an impossible position is the same in logarithms", () => {
+    const split = { start: [0.5, 0.5], transition: m("1 0; 0 1") };
+    expect(() => forward(split, m("0 -800; -Infinity -Infinity"))).toThrow(
+      "forward: x must be possible, got probability 0 at position 1",
     );
   });
 
@@ -628,6 +730,34 @@ describe("contract", () => {
     expect(Math.abs(logLikelihood / (100_000 * Math.log(0.1)) - 1)).toBeLessThan(5e-16); // a plain sum is off by 1e-13
   });
 
+  test("forbidden steps and symbols do not cost the exactness, nor the speed, of the scaled pass", () => {
+    const model = { start: [0.5, 0.5], transition: m("1 0; .25 .75"), emission: m("1 0 0; .5 .25 .25") };
+    // Every number is a sum of powers of 2 and divided by one; by logarithms the last bits would differ.
+    expect(toRows(forward({ ...model, emission: m("1; 1") }, [0, 0, 0, 0]).alpha)).toEqual([
+      [0.5, 0.5],
+      [0.625, 0.375],
+      [0.71875, 0.28125],
+      [0.7890625, 0.2109375],
+    ]);
+    const seen = {
+      start: [0.1, 0.7, 0.2],
+      transition: m(".1 .2 .7; .3 .3 .4; .6 .3 .1"),
+      emission: m("1 0; 1 0; 0 1"),
+    };
+    const [first, second] = toRows(forward(seen, [0, 0]).alpha);
+    const all = 0.1 + 0.7;
+    expect(first).toEqual([0.1 / all, 0.7 / all, 0]);
+    const ways = [(0.1 / all) * 0.1 + (0.7 / all) * 0.3, (0.1 / all) * 0.2 + (0.7 / all) * 0.3];
+    expect(second).toEqual([ways[0]! / (ways[0]! + ways[1]!), ways[1]! / (ways[0]! + ways[1]!), 0]);
+  });
+
+  test("laws may be off by 1e-9", () => {
+    const off = (by: number) => () => forward({ ...fever, start: [0.6, 0.4 + by] }, days);
+    expect(off(0.9e-9)).not.toThrow();
+    expect(off(-0.9e-9)).not.toThrow();
+    expect(off(1.1e-9)).toThrow("forward: start must sum to 1, got 1.0000000011");
+  });
+
   test("one state, one observation", () => {
     const one = { start: [1], transition: m("1"), emission: m(".25 .75") };
     expect(forward(one, [1, 1]).logLikelihood).toBeCloseTo(2 * Math.log(0.75), 15);
@@ -745,6 +875,12 @@ describe("figures", () => {
     expect(text).toContain(Array.from(path, (state) => ["Healthy", "Fever"][state]).join(", "));
     expect(text).toContain(Number(Math.exp(forward(fever, x).logLikelihood).toPrecision(3)).toString());
     expect(feverTrellis.draw({ third: "normal" }).description).not.toBe(text);
+    // The best path jumps, and smoothing changes what one believes of day 2 where filtering cannot.
+    expect(Array.from(path)).not.toEqual(Array.from(viterbi(fever, [0, 1, 0, 0, 1, 0]).path));
+    expect(forward(fever, x).alpha.get(1, 1)).toBe(forward(fever, [0, 1, 0, 0, 1, 0]).alpha.get(1, 1));
+    expect(forwardBackward(fever, x).gamma.get(1, 1)).toBeGreaterThan(
+      forwardBackward(fever, [0, 1, 0, 0, 1, 0]).gamma.get(1, 1) + 0.1,
+    );
   });
 
   test("casinoNight: shares of right states in the text", () => {

@@ -1,6 +1,7 @@
 /**
  * Inference on chains of hidden states by dynamic programming: the probability of the observations, the posterior of each
- * state, the most probable paths, paths drawn at random; one recursion, written twice: scaled for speed, and over any semiring.
+ * state, the most probable paths, paths drawn at random; one recursion, written scaled for speed, in logarithms for what
+ * scaling would lose, and over any semiring.
  *
  * Follows L. Rabiner, "A tutorial on hidden Markov models and selected applications in speech recognition", Proceedings of the
  * IEEE 77(2), 1989. https://doi.org/10.1109/5.18626
@@ -8,7 +9,6 @@
  * But:
  * - Nothing is learned here: the model is given.
  * - Transitions are dense and the same at every step: T·K² operations, and T·K numbers are kept (no checkpoints).
- * - A state whose filtered probability is below 5e-324 counts as impossible; `chainDynamicProgram` has no such limit.
  */
 import { checkInteger, checkMatrix, checkVector } from "../../lib/check.js";
 import { type Matrix, matrixOver, rowMajor, zeros } from "../../lib/matrix.js";
@@ -39,13 +39,13 @@ export interface Forward {
 }
 
 /**
- * The forward pass: filtered states and the probability of the observations, rescaled at each step.
+ * The forward pass: filtered states and the probability of the observations, rescaled at each step; in logarithms, a few
+ * times slower, if a state would fall below 1e-300, because later observations may still be possible through it alone.
  *
  * @param model of K states
  * @param x T ≥ 1 observations
  * @returns O(T·K²) operations
- * @throws ZeroLikelihoodError if x is impossible, or possible only by states less than 5e-324 as probable as the best at
- *   their position (see But); `position` is the first such t
+ * @throws ZeroLikelihoodError if x is impossible; `position` is the first t that makes it so
  * @throws RangeError if probabilities are negative or do not sum to 1 within 1e-9, sizes differ, a symbol is out of range,
  *   x is empty, or a log-density is NaN or Infinity
  * @throws TypeError if a matrix is not one of float64
@@ -55,33 +55,46 @@ export interface Forward {
  * Math.exp(forward({ start: [0.6, 0.4], transition, emission }, [0, 1, 2]).logLikelihood) // 0.03628
  */
 export function forward(model: HiddenChain, x: Observations): Forward {
-  return scaledForward("forward", readChain("forward", model, x));
+  const { alpha, logScales, logLikelihood } = forwardPass("forward", readChain("forward", model, x));
+  return { alpha, logScales, logLikelihood };
 }
 
-/** Weights of a chain: T×K log weights of the states, K first weights, K×K weights of the steps. */
+/** Weights of a chain of T observations and K states: K of the first state, K×K of the steps, T×K of the observations. */
 interface Weights {
   readonly T: number;
   readonly K: number;
   readonly start: Float64Array;
   readonly step: Float64Array;
+  readonly logStart: Float64Array;
+  readonly logStep: Float64Array;
   readonly logB: Float64Array;
 }
 
-function scaledForward(caller: string, { T, K, start, step, logB }: Weights): Forward {
+/** The filter; where it holds numbers that float64 cannot, `logAlpha` has their logarithms. */
+interface Filter extends Forward {
+  readonly logAlpha?: Float64Array;
+}
+
+function forwardPass(caller: string, weights: Weights): Filter {
+  return scaledForward(caller, weights) ?? logForward(caller, weights);
+}
+
+/** (1) to (4), unless numbers come so near to 5e-324 that the next step may lose them. */
+function scaledForward(caller: string, { T, K, start, step, logStep, logB }: Weights): Filter | undefined {
   const alpha = new Float64Array(T * K);
   const logScales = new Float64Array(T);
-  let predicted: Float64Array = start.slice();
+  const least = step.reduce((low, weight, at) => (logStep[at]! > -Infinity ? Math.min(low, weight) : low), 1);
+  let predicted = start;
   for (let t = 0; t < T; t++) {
     if (t > 0) predicted = advanced(alpha.subarray((t - 1) * K, t * K), step, K); // (2)
     // Only states that can be reached have a say in the shift: a density may be 1e300 times larger elsewhere.
     let shift = -Infinity;
     for (let i = 0; i < K; i++) if (predicted[i]! > 0) shift = Math.max(shift, logB[t * K + i]!);
-    if (shift === -Infinity) {
-      throw new ZeroLikelihoodError(`${caller}: x must be possible, got probability 0 at position ${t}`, t);
-    }
+    if (shift === -Infinity) throw impossible(caller, t);
     let c = 0;
     for (let i = 0; i < K; i++) {
       const joint = predicted[i]! > 0 ? predicted[i]! * Math.exp(logB[t * K + i]! - shift) : 0; // (1), (2)
+      if (predicted[i]! > 0 && logB[t * K + i]! > -Infinity && !(joint * least > 1e-300)) return undefined;
       alpha[t * K + i] = joint;
       c += joint;
     }
@@ -89,6 +102,32 @@ function scaledForward(caller: string, { T, K, start, step, logB }: Weights): Fo
     logScales[t] = shift + Math.log(c);
   }
   return { alpha: matrixOver(alpha, T, K), logScales, logLikelihood: total(logScales) }; // (4)
+}
+
+/** The same in logarithms: nothing is lost, at K² exponentials per step. */
+function logForward(caller: string, { T, K, logStart, logStep, logB }: Weights): Filter {
+  const logAlpha = new Float64Array(T * K);
+  const logScales = new Float64Array(T);
+  const terms = new Float64Array(K);
+  for (let t = 0; t < T; t++) {
+    const now = logAlpha.subarray(t * K, (t + 1) * K);
+    for (let j = 0; j < K; j++) {
+      if (t > 0) fillTerms(logAlpha, t - 1, logStep, j, terms);
+      const predicted = t === 0 ? logStart[j]! : logSumExp(terms);
+      now[j] = predicted + logB[t * K + j]!; // (1), (2)
+    }
+    const c = logSumExp(now);
+    if (c === -Infinity) throw impossible(caller, t);
+    for (let j = 0; j < K; j++) now[j] = now[j]! - c; // (3)
+    logScales[t] = c;
+  }
+  return { alpha: matrixOver(logAlpha.map(Math.exp), T, K), logAlpha, logScales, logLikelihood: total(logScales) }; // (4)
+}
+
+/** log α̂ₜ(i) + log aᵢⱼ of all i: the terms of (2), and the weights of (10). */
+function fillTerms(logAlpha: Float64Array, t: number, logStep: Float64Array, j: number, terms: Float64Array): void {
+  const K = terms.length;
+  for (let i = 0; i < K; i++) terms[i] = logAlpha[t * K + i]! + logStep[i * K + j]!;
 }
 
 /** The sum, with the part that rounding cuts off carried along (Kahan): there may be 10⁵ terms. */
@@ -119,7 +158,7 @@ function advanced(mu: Float64Array, a: Float64Array, K: number): Float64Array {
  * @param x T observations
  * @param logScales of `forward` for the same model and x
  * @returns T×K, P(xₜ₊₁ … | state i at t) / P(xₜ₊₁ … | x₀ … xₜ), so that Σᵢ alpha·beta = 1 in each row; the last row is 1.
- *   No probabilities: they need not sum to 1, and where alpha is 0 they may reach 1.8e308
+ *   No probabilities: they need not sum to 1. Where alpha is 0, or too small for float64, they are capped at 1.8e308
  * @throws RangeError if logScales has not T finite numbers; and as `forward`, except ZeroLikelihoodError
  * @example
  * const chain = { start: [0.5, 0.5], transition: matrix([[1, 0], [0, 1]]), emission: matrix([[0.9, 0.1], [0.3, 0.7]]) };
@@ -132,9 +171,10 @@ export function backward(model: HiddenChain, x: Observations, logScales: ArrayLi
 
 function scaledBackward(weights: Weights, logScales: Float64Array): Matrix {
   const { T, K, step } = weights;
-  const beta = new Float64Array(T * K).fill(1, (T - 1) * K);
+  const beta = new Float64Array(T * K).fill(1);
+  const ahead = new Float64Array(K);
   for (let t = T - 2; t >= 0; t--) {
-    const ahead = surprises(weights, logScales, beta, t + 1);
+    surprises(weights, logScales, beta, t + 1, ahead);
     for (let i = 0; i < K; i++) {
       let sum = 0;
       for (let j = 0; j < K; j++) sum += step[i * K + j]! * ahead[j]!; // (5)
@@ -145,11 +185,17 @@ function scaledBackward(weights: Weights, logScales: Float64Array): Matrix {
 }
 
 /** bⱼ(xₜ)·βₜ(j) over the scale of t. Where the past excludes j this may overflow; capped, it still times 0 gives 0. */
-function surprises({ K, logB }: Weights, logScales: Float64Array, beta: Float64Array, t: number): Float64Array {
-  return Float64Array.from({ length: K }, (_, j) => {
+function surprises(
+  { K, logB }: Weights,
+  logScales: Float64Array,
+  beta: Float64Array,
+  t: number,
+  ahead: Float64Array,
+): void {
+  for (let j = 0; j < K; j++) {
     const ratio = Math.min(Math.exp(logB[t * K + j]! - logScales[t]!), Number.MAX_VALUE);
-    return Math.min(ratio * beta[t * K + j]!, Number.MAX_VALUE);
-  });
+    ahead[j] = Math.min(ratio * beta[t * K + j]!, Number.MAX_VALUE);
+  }
 }
 
 /** What `forwardBackward` returns. */
@@ -184,29 +230,57 @@ export function forwardBackward(
 }
 
 function posteriors(weights: Weights, caller: string, keep: boolean): Posteriors {
-  const { T, K, step } = weights;
-  const { alpha, logScales, logLikelihood } = scaledForward(caller, weights);
-  const beta = scaledBackward(weights, logScales);
-  const gamma = matrixOver(
-    alpha.data.map((a, at) => a * beta.data[at]!), // (6)
-    T,
-    K,
-  );
+  const { T, K } = weights;
+  const filter = forwardPass(caller, weights);
+  const { gamma, fillStep } = filter.logAlpha ? logPosteriors(weights, filter) : scaledPosteriors(weights, filter);
   const xi = zeros(K, K);
   const xiSteps: Matrix[] = [];
+  const shares = new Float64Array(K * K);
   for (let t = 1; t < T; t++) {
-    const ahead = surprises(weights, logScales, beta.data, t);
-    const one = keep ? zeros(K, K) : undefined;
-    for (let i = 0; i < K; i++) {
-      for (let j = 0; j < K; j++) {
-        const share = alpha.data[(t - 1) * K + i]! * step[i * K + j]! * ahead[j]!; // (7)
-        xi.data[i * K + j] = xi.data[i * K + j]! + share;
-        if (one) one.data[i * K + j] = share;
-      }
-    }
-    if (one) xiSteps.push(one);
+    fillStep(t, shares);
+    for (let at = 0; at < K * K; at++) xi.data[at] = xi.data[at]! + shares[at]!; // (7)
+    if (keep) xiSteps.push(matrixOver(shares.slice(), K, K));
   }
-  return { gamma, xi, ...(keep ? { xiSteps } : {}), logLikelihood };
+  return { gamma: matrixOver(gamma, T, K), xi, ...(keep ? { xiSteps } : {}), logLikelihood: filter.logLikelihood };
+}
+
+/** (6), and the terms of (7): the posterior of each step into t. */
+function scaledPosteriors(weights: Weights, { alpha, logScales }: Filter) {
+  const { K, step } = weights;
+  const beta = scaledBackward(weights, logScales).data;
+  const ahead = new Float64Array(K);
+  const fillStep = (t: number, shares: Float64Array): void => {
+    surprises(weights, logScales, beta, t, ahead);
+    for (let i = 0; i < K; i++) {
+      const here = alpha.data[(t - 1) * K + i]!;
+      for (let j = 0; j < K; j++) shares[i * K + j] = here * step[i * K + j]! * ahead[j]!;
+    }
+  };
+  return { gamma: alpha.data.map((share, at) => share * beta[at]!), fillStep };
+}
+
+/** The same in logarithms, with (5). */
+function logPosteriors({ T, K, logStep, logB }: Weights, { logAlpha, logScales }: Filter) {
+  const logBeta = new Float64Array(T * K);
+  const ahead = new Float64Array(K);
+  const fillAhead = (t: number, i: number): void => {
+    for (let j = 0; j < K; j++) {
+      ahead[j] = logStep[i * K + j]! + logB[t * K + j]! - logScales[t]! + logBeta[t * K + j]!;
+    }
+  };
+  for (let t = T - 2; t >= 0; t--) {
+    for (let i = 0; i < K; i++) {
+      fillAhead(t + 1, i);
+      logBeta[t * K + i] = logSumExp(ahead); // (5)
+    }
+  }
+  const fillStep = (t: number, shares: Float64Array): void => {
+    for (let i = 0; i < K; i++) {
+      fillAhead(t, i);
+      for (let j = 0; j < K; j++) shares[i * K + j] = Math.exp(logAlpha![(t - 1) * K + i]! + ahead[j]!);
+    }
+  };
+  return { gamma: logBeta.map((log, at) => Math.exp(logAlpha![at]! + log)), fillStep };
 }
 
 /** What `viterbi` returns. */
@@ -263,8 +337,7 @@ export interface ViterbiStep {
  * Array.from(viterbiSteps(chain, [0, 0]), ({ backPointers }) => backPointers[1]) // [-1, 1]
  */
 export function* viterbiSteps(model: HiddenChain, x: Observations): Generator<ViterbiStep, void> {
-  const { T, K, start, step, logB } = readChain("viterbi", model, x);
-  const [logStart, logStep] = [start.map(Math.log), step.map(Math.log)];
+  const { T, K, logStart, logStep, logB } = readChain("viterbi", model, x);
   let before = logStart;
   for (let t = 0; t < T; t++) {
     const scores = new Float64Array(K);
@@ -277,9 +350,7 @@ export function* viterbiSteps(model: HiddenChain, x: Observations): Generator<Vi
       }
       scores[j] = best + logB[t * K + j]!; // (8)
     }
-    if (scores.every((score) => score === -Infinity)) {
-      throw new ZeroLikelihoodError(`viterbi: x must be possible, got probability 0 at position ${t}`, t);
-    }
+    if (scores.every((score) => score === -Infinity)) throw impossible("viterbi", t);
     before = scores;
     yield { t, scores: scores.slice(), backPointers };
   }
@@ -340,11 +411,11 @@ export function pathLogProbability(model: HiddenChain, x: Observations, path: Ar
   return jointLog(weights, states);
 }
 
-function jointLog({ K, start, step, logB }: Weights, path: ArrayLike<number>): number {
-  let sum = Math.log(start[path[0]!]!);
+function jointLog({ K, logStart, logStep, logB }: Weights, path: ArrayLike<number>): number {
+  let sum = logStart[path[0]!]!;
   for (let t = 0; t < path.length; t++) {
     sum += logB[t * K + path[t]!]!;
-    if (t > 0) sum += Math.log(step[path[t - 1]! * K + path[t]!]!);
+    if (t > 0) sum += logStep[path[t - 1]! * K + path[t]!]!;
   }
   return sum;
 }
@@ -369,15 +440,17 @@ export function sampleStatePaths(
 ): Int32Array[] {
   checkInteger("sampleStatePaths", "samples", samples, 1);
   const weights = readChain("sampleStatePaths", model, x);
-  const { T, K, step } = weights;
-  const { alpha } = scaledForward("sampleStatePaths", weights);
+  const { T, K, logStep } = weights;
+  const { alpha, logAlpha = alpha.data.map(Math.log) } = forwardPass("sampleStatePaths", weights);
   const { categorical } = random(seed);
+  const terms = new Float64Array(K);
   return Array.from({ length: samples }, () => {
     const path = new Int32Array(T);
     path[T - 1] = categorical(alpha.data.subarray((T - 1) * K));
     for (let t = T - 2; t >= 0; t--) {
-      const next = path[t + 1]!;
-      path[t] = categorical(Float64Array.from({ length: K }, (_, i) => alpha.data[t * K + i]! * step[i * K + next]!)); // (10)
+      fillTerms(logAlpha, t, logStep, path[t + 1]!, terms);
+      const top = Math.max(...terms);
+      path[t] = categorical(terms.map((term) => Math.exp(term - top))); // (10)
     }
     return path;
   });
@@ -517,10 +590,10 @@ export function kBestPaths(model: HiddenChain, x: Observations, k: number): Best
  * chainDynamicProgram(chainPotentials(chain, [0, 1]), sumProduct) // -0.693147
  */
 export function chainPotentials(model: HiddenChain, x: Observations): ChainPotentials {
-  const { T, K, start, step, logB } = readChain("chainPotentials", model, x);
+  const { T, K, logStart, logStep, logB } = readChain("chainPotentials", model, x);
   const unary = matrixOver(logB.slice(), T, K);
-  for (let i = 0; i < K; i++) unary.data[i] = unary.data[i]! + Math.log(start[i]!);
-  return { unary, pairwise: matrixOver(step.map(Math.log), K, K) };
+  for (let i = 0; i < K; i++) unary.data[i] = unary.data[i]! + logStart[i]!;
+  return { unary, pairwise: matrixOver(logStep, K, K) };
 }
 
 /** What `crfLogPartition` returns. */
@@ -538,9 +611,8 @@ export interface CrfPartition {
  * probabilities.
  *
  * @param unary T×K scores of the states; −Infinity forbids
- * @param pairwise K×K scores of the steps; those more than 745 below the largest count as −Infinity
- * @throws ZeroLikelihoodError if every path is forbidden, or leads through a score more than 745 below the largest of its
- *   position; RangeError, TypeError as `chainDynamicProgram`
+ * @param pairwise K×K scores of the steps; −Infinity forbids
+ * @throws ZeroLikelihoodError if every path is forbidden; RangeError, TypeError as `chainDynamicProgram`
  * @see J. Lafferty, A. McCallum, F. Pereira, "Conditional random fields", ICML 2001
  * @example
  * crfLogPartition(matrix([[0, 0], [0, 0]]), matrix([[0, 0], [0, 0]])).logPartition // 1.386294
@@ -554,6 +626,8 @@ export function crfLogPartition(unary: Matrix, pairwise: Matrix): CrfPartition {
     K,
     start: new Float64Array(K).fill(1),
     step: steps.map((score) => Math.exp(score - shift)),
+    logStart: new Float64Array(K),
+    logStep: steps.map((score) => score - shift),
     logB: states,
   };
   const { gamma, xi, logLikelihood } = posteriors(weights, "crfLogPartition", false);
@@ -584,7 +658,7 @@ export function unscaledForwardBackward(model: HiddenChain, x: Observations): Un
   const { T, K, start, step, logB } = readChain("unscaledForwardBackward", model, x);
   const b = logB.map(Math.exp);
   const [alpha, beta] = [zeros(T, K), matrixOver(new Float64Array(T * K).fill(1), T, K)];
-  let predicted: Float64Array = start;
+  let predicted = start;
   for (let t = 0; t < T; t++) {
     alpha.data.set(
       predicted.map((share, i) => share * b[t * K + i]!), // (1), (2)
@@ -612,6 +686,10 @@ export class ZeroLikelihoodError extends Error {
   }
 }
 
+function impossible(caller: string, t: number): ZeroLikelihoodError {
+  return new ZeroLikelihoodError(`${caller}: x must be possible, got probability 0 at position ${t}`, t);
+}
+
 /** Model and observations, checked, as weights. */
 function readChain(caller: string, { start, transition, emission }: HiddenChain, x: Observations): Weights {
   const [K, columns] = checkMatrix(caller, "transition", transition);
@@ -619,9 +697,10 @@ function readChain(caller: string, { start, transition, emission }: HiddenChain,
   const first = checkVector(caller, "start", start, K);
   checkShares(caller, "start", first);
   const step = checkRows(caller, "transition", transition);
+  const chain = { K, start: first, step, logStart: first.map(Math.log), logStep: step.map(Math.log) };
   if (isMatrix(x)) {
     const { rows: T, entries: logB } = readLogs(caller, "x", x, K);
-    return { T, K, start: first, step, logB };
+    return { ...chain, T, logB };
   }
   if (emission === undefined) throw new RangeError(`${caller}: emission must be given for symbols, got undefined`);
   const [rows, M] = checkMatrix(caller, "emission", emission);
@@ -633,7 +712,7 @@ function readChain(caller: string, { start, transition, emission }: HiddenChain,
     const symbol = checkInteger(caller, `x[${t}]`, x[t]!, 0, M - 1);
     for (let i = 0; i < K; i++) logB[t * K + i] = logEmission[i * M + symbol]!;
   }
-  return { T, K, start: first, step, logB };
+  return { ...chain, T, logB };
 }
 
 function readPotentials(caller: string, unary: Matrix, pairwise: Matrix) {

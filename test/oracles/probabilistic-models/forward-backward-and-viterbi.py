@@ -128,10 +128,57 @@ def posterior_gradients():
     }
 
 
+def faint():
+    """States that are 1e-300 to 1e-3000 as probable as others when first seen, and decide in the end: densities of a hidden
+    chain, and scores of a field. Logarithms and PyTorch's gradients; for the chain the first score is log start + log b."""
+    for k, t, spread in ((2, 2, 0), (3, 7, 2000), (4, 5, 900)):
+        if spread:
+            unary, pairwise = -spread * rng.random((t, k)), np.log(laws(k, k))
+        else:  # two chains that never meet: the one that the first observation favours is refuted by the second
+            unary, pairwise = np.array([[0.0, -800], [-1000, 0]]), np.array([[0, -np.inf], [-np.inf, 0]])
+        u = torch.tensor(unary, requires_grad=True)
+        a = torch.tensor(pairwise, requires_grad=True)
+        z = log_partition(u, a)
+        z.backward()
+        yield {
+            "logB": unary,
+            "transition": np.exp(pairwise),
+            "logPartition": z.item(),
+            "gamma": u.grad.numpy(),
+            "xi": np.nan_to_num(a.grad.numpy()),
+        }
+
+
+def rabiner():
+    """Scaled passes as in the tutorial, equations (91) to (97): both α and β are multiplied by 1/Σα, β's last row too."""
+    k, m, t = 3, 4, 9
+    start, transition, emission = laws(k), laws(k, k), laws(k, m)
+    x = rng.integers(m, size=t)
+    alpha, beta, c = np.zeros((t, k)), np.zeros((t, k)), np.zeros(t)
+    for s in range(t):
+        alpha[s] = (start if s == 0 else alpha[s - 1] @ transition) * emission[:, x[s]]
+        c[s] = 1 / alpha[s].sum()
+        alpha[s] *= c[s]
+    beta[-1] = c[-1]
+    for s in range(t - 2, -1, -1):
+        beta[s] = c[s] * (transition @ (emission[:, x[s + 1]] * beta[s + 1]))
+    return {
+        "start": start,
+        "transition": transition,
+        "emission": emission,
+        "x": x,
+        "alpha": alpha,
+        "beta": beta,
+        "logLikelihood": -np.log(c).sum(),
+    }
+
+
 emit(
     ["numpy", "scipy", "torch"],
     enumerated=list(enumerated()),
     longChains=list(long_chains()),
     fields=list(fields()),
     posteriorGradients=posterior_gradients(),
+    faint=list(faint()),
+    rabiner=rabiner(),
 )
