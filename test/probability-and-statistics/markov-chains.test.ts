@@ -813,6 +813,7 @@ describe("contract", () => {
     const p = chainOf(4, 2);
     expect(simulateChain(p, 100, { seed: 5 })).toEqual(simulateChain(p, 100, { seed: 5 }));
     expect(simulateChain(p, 100, { seed: 5 })).not.toEqual(simulateChain(p, 100));
+    expect(simulateChain(p, 100)).toEqual(simulateChain(p, 100, { seed: 0, start: 0 }));
     const model = fitMarkovChain([simulateChain(p, 100)], { order: 1 });
     expect(generateSequence(model, 50, { start: [0], seed: 1 })).toEqual(
       generateSequence(model, 50, { start: [0], seed: 1 }),
@@ -820,6 +821,7 @@ describe("contract", () => {
     expect(generateSequence(model, 50, { start: [0], seed: 1 })).not.toEqual(
       generateSequence(model, 50, { start: [0] }),
     );
+    expect(generateSequence(model, 50, { start: [0] })).toEqual(generateSequence(model, 50, { start: [0], seed: 0 }));
     const walk = (seed?: number) =>
       take(
         metropolisHastingsSteps(standardNormal, {
