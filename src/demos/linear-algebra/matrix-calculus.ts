@@ -15,7 +15,9 @@
  */
 import * as engine from "../../autodiff/ops.js";
 import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { NotPositiveDefiniteError } from "../../lib/errors.js";
 import { identity, type Matrix, matrixOver, norm, rowMajor, transpose, zeros } from "../../lib/matrix.js";
+import { dot } from "../../lib/rows.js";
 import {
   customVjp,
   vjp as engineVjp,
@@ -28,6 +30,7 @@ import {
 } from "../deep-learning-foundations/backpropagation.js";
 import { inverse, slogdet } from "./determinant-and-volume.js";
 import { matmul } from "./matrices-as-linear-maps.js";
+import { cholesky, choleskySolve } from "./positive-semidefinite-matrices.js";
 
 /** Where a program is differentiated: n numbers, or an m×n matrix. */
 export type Point = ArrayLike<number> | Matrix;
@@ -73,8 +76,10 @@ export interface Operations<T> {
   transpose(x: T): T;
   /** the same entries, row by row, in another shape; one size may be −1: what is left */
   reshape(x: T, shape: readonly number[]): T;
-  /** entry i, counted row by row, as a scalar */
+  /** entry i, counted row by row, as a scalar; its adjoint has the shape of x, so that a sweep over n of them costs n² */
   entry(x: T, i: number): T;
+  /** entries from start to before end, counted row by row, as a vector */
+  slice(x: T, start: number, end: number): T;
   /** a vector of scalars, a matrix of rows */
   stack(parts: readonly T[]): T;
   /** over the last axis */
@@ -124,7 +129,7 @@ export interface Jvp {
  */
 export function jvp<X extends Point>(f: Program, x: X, v: Like<X> | ArrayLike<number>): Jvp {
   const at = pointOf("jvp", "x", x);
-  const y = run("jvp", f, DUALS, new Dual(at, directionOf("jvp", "v", v, at))); // (2)
+  const y = run("jvp", f, DUALS, new Dual(at, directionOf("jvp", "v", v, at))); // (3)
   const tangent = y.tangent ?? full(y.value.shape, 0);
   return { value: entries("jvp", "f(x)", y.value), tangent: entries("jvp", "the tangent", tangent) };
 }
@@ -163,19 +168,19 @@ export function gradient<X extends Point>(f: Program, x: X): Like<X> {
   const { value, pullback } = pulled("gradient", f, pointOf("gradient", "x", x));
   checkScalar("gradient", value);
   entries("gradient", "f(x)", value);
-  return like(x, entries("gradient", "the derivative", pullback(full(value.shape, 1), false))); // (3)
+  return like(x, entries("gradient", "the derivative", pullback(full(value.shape, 1), false))); // (4)
 }
 
 /** How to go through the program. */
 export interface JacobianOptions {
-  /** a column a pass, a row a pass, or whichever needs fewer passes, forward where both need as many; default 'auto' */
+  /** a column a pass, a row a pass, or whichever needs fewer passes, reverse where both need as many; default 'auto' */
   readonly mode?: "forward" | "reverse" | "auto";
 }
 
 /**
  * The Jacobian matrix: entry (i, j) is the derivative of entry i of f(x) by entry j of x, matrices counted row by row.
  *
- * @returns m×n; n runs forward, or one run and m sweeps in reverse; 'auto' runs once more to learn m
+ * @returns m×n; n runs on dual numbers forward, one run and m sweeps in reverse; 'auto' may run once more, to learn m
  * @throws as `jvp`; RangeError if the mode is unknown
  * @example
  * toRows(jacobian((x, { stack, entry, mul }) => stack([mul(entry(x, 0), entry(x, 1)), entry(x, 1)]), [2, 3])) // [[3, 2], [0, 1]]
@@ -183,8 +188,9 @@ export interface JacobianOptions {
 export function jacobian(f: Program, x: Point, { mode = "auto" }: JacobianOptions = {}): Matrix {
   checkChoice("jacobian", "mode", mode, ["forward", "reverse", "auto"]);
   const at = pointOf("jacobian", "x", x);
-  const chosen = mode === "auto" ? (at.size <= run("jacobian", f, TENSORS, at).size ? "forward" : "reverse") : mode;
-  return chosen === "forward" ? byColumns(f, at) : byRows(f, at);
+  if (mode === "forward") return byColumns(f, at);
+  const { value, pullback } = pulled("jacobian", f, at);
+  return mode === "auto" && at.size < value.size ? byColumns(f, at) : byRows(value, pullback, at.size);
 }
 
 function byColumns(f: Program, at: Tensor): Matrix {
@@ -196,13 +202,12 @@ function byColumns(f: Program, at: Tensor): Matrix {
   return filled(columns[0]!.length, at.size, (i, j) => columns[j]![i]!);
 }
 
-function byRows(f: Program, at: Tensor): Matrix {
-  const { value, pullback } = pulled("jacobian", f, at);
+function byRows(value: Tensor, pullback: (u: Tensor, keep: boolean) => Tensor, n: number): Matrix {
   entries("jacobian", "f(x)", value);
   const rows = Array.from({ length: value.size }, (_, i) =>
     entries("jacobian", "the derivative", pullback(unit(value.shape, i), i < value.size - 1)),
   );
-  return filled(value.size, at.size, (i, j) => rows[i]![j]!);
+  return filled(value.size, n, (i, j) => rows[i]![j]!);
 }
 
 /**
@@ -228,7 +233,7 @@ function hessianTimes(caller: string, f: Program, at: Tensor, v: Tensor): Tensor
     checkScalar(caller, value);
     entries(caller, "f(x)", value);
     return tangent ?? full(value.shape, 0);
-  })(at); // (4)
+  })(at); // (5)
 }
 
 /**
@@ -308,6 +313,11 @@ const isPositive = (x: Tensor) =>
 const signOf = (x: Tensor) => tensor(Float64Array.from(x.data, Math.sign), x.shape);
 const entryOf = (x: Tensor, i: number) =>
   engine.gather(engine.reshape(x, [-1]), [checkInteger("entry", "i", i, 0, x.size - 1)], []);
+const sliceOf = (x: Tensor, start: number, end: number) => {
+  checkInteger("slice", "start", start, 0, x.size - 1);
+  checkInteger("slice", "end", end, start + 1, x.size);
+  return engine.slice(engine.reshape(x, [-1]), [start], [end]);
+};
 
 /** NumPy's product of vectors and matrices. */
 function product(a: Tensor, b: Tensor): Tensor {
@@ -353,6 +363,7 @@ const TENSORS: Operations<Tensor> = guarded({
   transpose: (x) => engine.transpose(x),
   reshape: engine.reshape,
   entry: entryOf,
+  slice: sliceOf,
   stack: (parts) => engine.stack(parts),
   softmax: engine.softmax,
   logSumExp: (x) => engine.logSumExp(x),
@@ -388,6 +399,7 @@ const DUALS: Operations<Dual> = guarded({
   transpose: linear((x) => engine.transpose(x)),
   reshape: linear(engine.reshape),
   entry: linear(entryOf),
+  slice: linear(sliceOf),
   stack: (parts) => {
     const moving = parts.some(({ tangent }) => tangent);
     const tangents = parts.map(({ value, tangent }) => tangent ?? full(value.shape, 0));
@@ -433,9 +445,14 @@ function pointOf(caller: string, name: string, x: Point): Tensor {
     checkMatrix(caller, name, x);
     return fromMatrix(x, "float64");
   }
+  return tensor(someNumbers(caller, name, x));
+}
+
+/** A checked copy of one number or more. */
+function someNumbers(caller: string, name: string, x: ArrayLike<number>): Float64Array {
   const vector = checkVector(caller, name, x);
   if (!(vector.length >= 1)) throw new RangeError(`${caller}: ${name} must have at least one entry, got 0`);
-  return tensor(vector);
+  return vector;
 }
 
 /** A checked copy of a direction at a point: of its shape, or as many numbers. */
@@ -512,7 +529,7 @@ export interface DifferenceQuotients {
 export function differenceQuotients(f: (x: number) => number, x: number, h: number): DifferenceQuotients {
   checkNumber("differenceQuotients", "x", x);
   if (!(Number.isFinite(h) && h !== 0)) throw new RangeError(`differenceQuotients: h must not be 0, got ${h}`);
-  return { forward: (f(x + h) - f(x)) / h, central: (f(x + h) - f(x - h)) / (2 * h) }; // (5), (6)
+  return { forward: (f(x + h) - f(x)) / h, central: (f(x + h) - f(x - h)) / (2 * h) }; // (6), (7)
 }
 
 /** Options of `gradientCheck`. */
@@ -533,7 +550,7 @@ const CUBE_ROOT_OF_EPSILON = Math.cbrt(2 ** -52);
 
 /**
  * Compares a gradient with central differences, coordinate by coordinate. About 1e-9 is right, near 1 is wrong. Where f is
- * large and its slope small, differences resolve little: rounding then shows, but never as more than about 1e-5.
+ * large and its slope small, differences resolve little: rounding then shows, but as no more than some 1e-5.
  *
  * @param f scalar function
  * @param gradient its gradient, n numbers
@@ -551,9 +568,8 @@ export function gradientCheck(
   { step = CUBE_ROOT_OF_EPSILON }: GradientCheckOptions = {},
 ): GradientCheck {
   checkNumber("gradientCheck", "step", step, { above: 0, below: 1 });
-  const at = checkVector("gradientCheck", "x", x);
+  const at = someNumbers("gradientCheck", "x", x);
   const n = at.length;
-  if (!(n >= 1)) throw new RangeError("gradientCheck: x must have at least one entry, got 0");
   const g = checkVector("gradientCheck", "gradient(x)", gradient(at.slice()), n);
   let worst = { maxRelativeError: 0, worstIndex: 0 };
   for (let i = 0; i < n; i++) {
@@ -574,6 +590,170 @@ export function gradientCheck(
     if (error > worst.maxRelativeError) worst = { maxRelativeError: error, worstIndex: i };
   }
   return worst;
+}
+
+// ---- Newton's method ----
+
+/** Options of `newton`. */
+export interface NewtonOptions {
+  /**
+   * 'backtracking' halves a step until the value falls by 1e-4 of what the slope promises; 'none' takes every step whole, and
+   * is here to be compared with; default 'backtracking'
+   */
+  readonly lineSearch?: "backtracking" | "none";
+  /** stop at a gradient of at most this length; default 1e-8 */
+  readonly tolerance?: number;
+  /** default 100 */
+  readonly maxSteps?: number;
+}
+
+/** Newton's method after some steps. */
+export interface NewtonState {
+  /** steps taken */
+  readonly iteration: number;
+  /** where it stands, n numbers */
+  readonly x: Float64Array;
+  /** f(x) */
+  readonly value: number;
+  /** ‖∇f(x)‖₂ */
+  readonly gradientNorm: number;
+  /** fraction t of Newton's step that led here; 0 at the start */
+  readonly step: number;
+  /** τ that was added to the Hessian's diagonal for that step; 0 where the Hessian was positive definite */
+  readonly shift: number;
+  /** whether the gradient is within the tolerance; a saddle point has a gradient of 0 too */
+  readonly converged: boolean;
+  /** why it ended; empty while it goes on */
+  readonly reason:
+    | ""
+    | "gradient within tolerance"
+    | "maxSteps taken"
+    | "no descent after 50 halvings"
+    | "f is not finite after a whole step";
+}
+
+/**
+ * Minimises f by Newton's method: step p from (H + τI)p = −∇f, with τ = 0 where H is positive definite, then x + tp with t = 1,
+ * ½, ¼, … until f falls enough. Without the shift a step may lead uphill to a saddle, without the halving past the minimum.
+ *
+ * @param f function to be minimised, of n numbers
+ * @param gradient ∇f, n numbers
+ * @param hessian H, symmetric n×n
+ * @param start n numbers
+ * @returns the state at the start, and after each step; the last one has a reason
+ * @throws RangeError if start is empty, an option is outside its range, f(start), a gradient or a Hessian is not finite, or one
+ * of them has another size or H is not symmetric
+ * @see Nocedal, Wright, "Numerical Optimization", 2nd ed., 2006, algorithms 3.1 to 3.3
+ * @example
+ * const states = [...newtonSteps(([x]) => x - Math.log(x), ([x]) => [1 - 1 / x], ([x]) => matrix([[x ** -2]]), [0.5])];
+ * states.slice(0, 3).map(({ x }) => x[0]) // [0.5, 0.75, 0.9375]
+ */
+export function* newtonSteps(
+  f: (x: Float64Array) => number,
+  gradient: (x: Float64Array) => ArrayLike<number>,
+  hessian: (x: Float64Array) => Matrix,
+  start: ArrayLike<number>,
+  options: NewtonOptions = {},
+): Generator<NewtonState, void, undefined> {
+  const { lineSearch, tolerance, maxSteps } = checkNewton(options);
+  let x = someNumbers("newton", "start", start);
+  let value = checkNumber("newton", "f(start)", f(x.slice()));
+  let [step, shift] = [0, 0];
+  for (let iteration = 0; ; iteration++) {
+    const g = checkVector("newton", "gradient(x)", gradient(x.slice()), x.length);
+    const state = { iteration, x, value, gradientNorm: norm(g), step, shift, converged: false };
+    if (state.gradientNorm <= tolerance)
+      return yield { ...state, converged: true, reason: "gradient within tolerance" };
+    if (iteration === maxSteps) return yield { ...state, reason: "maxSteps taken" };
+    yield { ...state, reason: "" };
+    const newtonStep = shiftedSolve(checkHessian(hessian(x.slice()), x.length), g); // (8)
+    const taken = lineSearch === "none" ? whole(f, x, newtonStep.p) : backtrack(f, x, value, g, newtonStep.p); // (9)
+    if (typeof taken === "string") return yield { ...state, reason: taken };
+    ({ x, value, step } = taken);
+    shift = newtonStep.shift;
+  }
+}
+
+/**
+ * Newton's method, run to its end: the last state of `newtonSteps`.
+ *
+ * @throws as `newtonSteps`
+ * @example
+ * const { x, converged } = newton(([x]) => x - Math.log(x), ([x]) => [1 - 1 / x], ([x]) => matrix([[x ** -2]]), [0.5]);
+ * x[0] // 1
+ * converged // true
+ */
+export function newton(
+  f: (x: Float64Array) => number,
+  gradient: (x: Float64Array) => ArrayLike<number>,
+  hessian: (x: Float64Array) => Matrix,
+  start: ArrayLike<number>,
+  options: NewtonOptions = {},
+): NewtonState {
+  let last: NewtonState | undefined;
+  for (last of newtonSteps(f, gradient, hessian, start, options));
+  return last!;
+}
+
+/** −(H + τI)⁻¹g with the first τ of 0 and a geometric series for which Cholesky's factorisation succeeds. */
+function shiftedSolve(h: Matrix, g: Float64Array): { readonly p: Float64Array; readonly shift: number } {
+  const n = g.length;
+  const least = 1e-3 * (norm(rowMajor(h)) || 1); // by the scale of H, so that it takes some tens of trials at most
+  const lowest = Math.min(...Array.from({ length: n }, (_, i) => h.get(i, i)));
+  for (let shift = lowest > 0 ? 0 : least - lowest; ; shift = Math.max(2 * shift, least)) {
+    try {
+      const l = cholesky(filled(n, n, (i, j) => h.get(i, j) + (i === j ? shift : 0)));
+      return { p: choleskySolve(l, g).map((pi) => -pi), shift };
+    } catch (error) {
+      if (!(error instanceof NotPositiveDefiniteError)) throw error;
+    }
+  }
+}
+
+/** Halves t = 1 until f(x + tp) ≤ f(x) + 1e-4·t·∇fᵀp. */
+function backtrack(
+  f: (x: Float64Array) => number,
+  x: Float64Array,
+  value: number,
+  g: Float64Array,
+  p: Float64Array,
+): Pick<NewtonState, "x" | "value" | "step"> | "no descent after 50 halvings" {
+  const slope = dot(g, 0, p, 0, x.length);
+  // Close to the minimum the promised fall drowns in the rounding of f. The values tell nothing then: the step is taken.
+  const rounding = -slope < 1e-12 * Math.abs(value) ? Infinity : 0;
+  for (let step = 1; step >= 2 ** -50; step /= 2) {
+    const next = x.map((xi, i) => xi + step * p[i]!);
+    const reached = f(next.slice());
+    const enough = reached <= value + 1e-4 * step * slope + rounding;
+    if (enough && Number.isFinite(reached)) return { x: next, value: reached, step };
+  }
+  return "no descent after 50 halvings";
+}
+
+function whole(
+  f: (x: Float64Array) => number,
+  x: Float64Array,
+  p: Float64Array,
+): Pick<NewtonState, "x" | "value" | "step"> | "f is not finite after a whole step" {
+  const next = x.map((xi, i) => xi + p[i]!);
+  const value = f(next.slice());
+  return Number.isFinite(value) ? { x: next, value, step: 1 } : "f is not finite after a whole step";
+}
+
+function checkHessian(h: Matrix, n: number): Matrix {
+  const [rows, columns] = checkMatrix("newton", "hessian(x)", h);
+  if (rows !== n || columns !== n) {
+    throw new RangeError(`newton: hessian(x) must be ${n}×${n}, got ${rows}×${columns}`);
+  }
+  return h;
+}
+
+function checkNewton(options: NewtonOptions): Required<NewtonOptions> {
+  const { lineSearch = "backtracking", tolerance = 1e-8, maxSteps = 100 } = options;
+  checkChoice("newton", "lineSearch", lineSearch, ["backtracking", "none"]);
+  checkNumber("newton", "tolerance", tolerance, { min: 0 });
+  checkInteger("newton", "maxSteps", maxSteps, 0);
+  return { lineSearch, tolerance, maxSteps };
 }
 
 // ---- identities ----
