@@ -151,10 +151,10 @@ export interface Vjp<X extends Point> {
  * vjp((x, { mul, sum }) => mul(x, sum(x)), [1, 2], [1, 1]) // { value: [3, 6], cotangent: [6, 6] }
  */
 export function vjp<X extends Point>(f: Program, x: X, u: ArrayLike<number>): Vjp<X> {
-  const { value, pullback } = pulled("vjp", f, pointOf("vjp", "x", x));
-  const row = checkVector("vjp", "u", u, value.size);
-  const cotangent = like(x, entries("vjp", "the cotangent", pullback(tensor(row, value.shape), false)));
-  return { value: entries("vjp", "f(x)", value), cotangent };
+  const { value: y, pullback } = pulled("vjp", f, pointOf("vjp", "x", x));
+  const row = checkVector("vjp", "u", u, y.size);
+  const value = entries("vjp", "f(x)", y);
+  return { value, cotangent: like(x, entries("vjp", "the cotangent", pullback(tensor(row, y.shape), false))) };
 }
 
 /**
