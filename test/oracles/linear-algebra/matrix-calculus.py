@@ -145,10 +145,20 @@ def logistic():
     w = np.concatenate([model.intercept_, model.coef_[0]])
     margin = np.where(target == 1, 1, -1) * (w[0] + z @ w[1:])
     ones = np.column_stack([np.ones(len(z)), z])
+    curvature = np.linalg.eigvalsh(ones.T @ ones)[-1] / 4 + 1
+    norms, at = [], np.zeros(31)
+    while True:  # gradient descent with step 1/L, run to its end
+        gradient = ones.T @ (1 / (1 + np.exp(-ones @ at)) - target) + np.concatenate([[0], at[1:]])
+        norms.append(np.linalg.norm(gradient))
+        if norms[-1] < 1e-6:
+            break
+        at -= gradient / curvature
     return {
         "weights": w,
         "minimum": np.logaddexp(0, -margin).sum() + 0.5 * (w[1:] ** 2).sum(),
-        "curvature": np.linalg.eigvalsh(ones.T @ ones)[-1] / 4 + 1,
+        "curvature": curvature,
+        "descentSteps": len(norms) - 1,
+        "descentNorms": norms[:1001:50],
     }
 
 
