@@ -85,8 +85,8 @@ export const errorOfDifferences = figure(
         y: {
           field: "error",
           type: "quantitative",
-          scale: { ...scale, domain: [1e-17, 1] },
-          axis: { title: "relative error", format: ".0e", tickCount: 9 },
+          scale: { ...scale, domain: [1e-18, 1] },
+          axis: { title: "relative error", format: ".0e", values: [1e-16, 1e-12, 1e-8, 1e-4, 1] },
         },
         ...byMethod("method", METHODS),
       },
