@@ -888,6 +888,25 @@ describe("gradientCheck", () => {
     expect(gradientCheck(() => 0, () => [0, 0], [1, 2])).toEqual({ maxRelativeError: 0, worstIndex: 0 }); // biome-ignore format: short
   });
 
+  test("divides by the step that was made, and names the first of equal errors", () => {
+    for (const x of [0.1, 3, 1e5]) {
+      // x ± h is rounded; the difference of a linear function over the difference of the points is exact.
+      expect(
+        gradientCheck(
+          ([x]) => x!,
+          () => [1],
+          [x],
+        ),
+      ).toEqual({ maxRelativeError: 0, worstIndex: 0 });
+    }
+    const twice = gradientCheck(
+      ([x, y]) => x! + y!,
+      () => [2, 2],
+      [0, 0],
+    );
+    expect(twice).toEqual({ maxRelativeError: 0.5, worstIndex: 0 });
+  });
+
   test("steps by ∛ε, or by what is asked for, times the size of the coordinate", () => {
     const asked: number[] = [];
     const spy = (x: Float64Array) => {

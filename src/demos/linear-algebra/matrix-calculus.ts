@@ -400,11 +400,11 @@ const DUALS: Operations<Dual> = guarded({
   reshape: linear(engine.reshape),
   entry: linear(entryOf),
   slice: linear(sliceOf),
-  stack: (parts) => {
-    const moving = parts.some(({ tangent }) => tangent);
-    const tangents = parts.map(({ value, tangent }) => tangent ?? full(value.shape, 0));
-    return new Dual(engine.stack(parts.map(({ value }) => value)), moving ? engine.stack(tangents) : undefined);
-  },
+  stack: (parts) =>
+    new Dual(
+      engine.stack(parts.map(({ value }) => value)),
+      engine.stack(parts.map(({ value, tangent = full(value.shape, 0) }) => tangent)),
+    ),
   softmax({ value, tangent }) {
     const p = engine.softmax(value);
     const mean = tangent && engine.sum(engine.mul(p, tangent), [-1], { keepDims: true });
