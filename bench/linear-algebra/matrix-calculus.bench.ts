@@ -13,13 +13,14 @@ interface JaxArray {
   readonly ref: JaxArray;
   mul(other: JaxArray | number): JaxArray;
   add(other: JaxArray | number): JaxArray;
+  reshape(shape: readonly number[]): JaxArray;
   dataSync(): ArrayLike<number>;
 }
 interface JaxJs {
   init(device: string): Promise<unknown>;
   defaultDevice(device: string): void;
   jit<F>(f: F): F;
-  jacrev(f: (x: JaxArray) => JaxArray): (x: JaxArray) => JaxArray;
+  jacfwd(f: (x: JaxArray) => JaxArray): (x: JaxArray) => JaxArray;
   hessian(f: (x: JaxArray) => JaxArray): (x: JaxArray) => JaxArray;
   readonly numpy: {
     array(data: Float32Array, options: { shape: number[] }): JaxArray;
@@ -30,7 +31,7 @@ interface JaxJs {
     log(x: JaxArray): JaxArray;
   };
 }
-const { init, defaultDevice, jit, jacrev, hessian: hessianOf, numpy: np } = await peer<JaxJs>("@jax-js/jax");
+const { init, defaultDevice, jit, jacfwd, hessian: hessianOf, numpy: np } = await peer<JaxJs>("@jax-js/jax");
 await init("wasm");
 defaultDevice("wasm");
 
@@ -38,7 +39,7 @@ const { normal } = random(1);
 const normals = (length: number, scale: number) => Float64Array.from({ length }, () => scale * normal());
 const jax = (data: Float64Array, shape: number[]) => np.array(Float32Array.from(data), { shape });
 
-/** The same derivative by this project and by jax-js. */
+/** The same derivative by this project and by jax-js, whose matrix has the inputs in its rows. */
 function compare(
   title: string,
   ours: () => Float64Array,
@@ -48,10 +49,13 @@ function compare(
 ) {
   const compiled = jit(theirs);
   const at = jax(x, [x.length]);
+  const n = x.length;
+  const columnsFirst = (j: ArrayLike<number>) =>
+    Float64Array.from(j, (_, k) => j[(k % n) * (j.length / n) + Math.floor(k / n)]!);
   bench(title, {
     contenders: [
       contender({ peer: "runnable-ml", run: ours, answer: (result) => result }),
-      contender({ peer: "@jax-js/jax", run: () => compiled(at.ref).dataSync(), answer: (result) => result }),
+      contender({ peer: "@jax-js/jax", run: () => compiled(at.ref).dataSync(), answer: columnsFirst }),
     ],
     tolerance: 1e-4, // float32 there
     inputs: { x, ...inputs },
@@ -67,7 +71,7 @@ function compare(
   compare(
     "Jacobian of a network 64 → 128 → 48",
     () => rowMajor(jacobian(f, x)),
-    jacrev((x) => np.matmul(q.ref, np.tanh(np.matmul(p.ref, x)))),
+    jacfwd((x) => np.matmul(q.ref, np.tanh(np.matmul(p.ref, x.reshape([n, 1])))).reshape([m])),
     x,
     { a, b },
   );
@@ -83,7 +87,9 @@ function compare(
   compare(
     "Hessian of a logistic loss, 569 samples, 31 weights",
     () => rowMajor(hessian(f, x)),
-    hessianOf((w) => np.sum(np.log(np.exp(np.matmul(p.ref, w.ref)).add(1))).add(np.sum(w.ref.mul(w)).mul(0.5))),
+    hessianOf((w) =>
+      np.sum(np.log(np.exp(np.matmul(p.ref, w.ref.reshape([d, 1]))).add(1))).add(np.sum(w.ref.mul(w)).mul(0.5)),
+    ),
     x,
     { z },
   );
