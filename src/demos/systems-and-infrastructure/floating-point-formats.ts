@@ -9,6 +9,8 @@
  * - Formats of at most 32 bits, so that every value is a double and every code an integer of JavaScript.
  * - One NaN is written: what NaNs carry besides is lost. No exception flags, no decimal formats, no fused multiply-add.
  * - TF32 is float32 rounded to 10 fraction bits, to the nearest even; hardware may round its inputs otherwise.
+ * - Sums and products are formed in float64, then rounded. To the nearest that is correct where the accumulator has at most
+ *   25 digits and the inputs no more than it; otherwise a result of more than 53 digits is rounded twice.
  */
 import { checkChoice, checkInteger, checkVector } from "../../lib/check.js";
 import { random } from "../../lib/random.js";
@@ -61,7 +63,9 @@ export type FloatFormatName = keyof typeof FORMATS;
 /** How a number between two neighbours is rounded, and what happens beyond the largest. */
 export interface RoundingOptions {
   /**
-   * 'nearest-even' (default); 'toward-zero'; 'away' from zero; 'stochastic': up with the probability that makes the mean right
+   * 'nearest-even' (default; with no fraction bits, where no tie has an even end, the larger one, as IEEE 754 has it);
+   * 'toward-zero', where no finite number overflows; 'away' from zero; 'stochastic': up with the probability that makes the
+   * mean right
    */
   readonly rounding?: "nearest-even" | "toward-zero" | "away" | "stochastic";
   /**
@@ -115,7 +119,7 @@ export function formatInfo(format: FloatFormatName | FloatFormat) {
     bits: e + m + signs - 1,
     bias,
     max: decode(last, f),
-    minNormal: specials === "scale" ? 2 ** -bias : 2 ** (1 - bias),
+    minNormal: specials === "scale" ? 2 ** -bias : last < 2 ** m ? Number.NaN : 2 ** (1 - bias),
     minSubnormal: m === 0 ? Number.NaN : 2 ** (1 - bias - m),
     epsilon: 2 ** -m,
     precision: m + 1,
@@ -136,17 +140,8 @@ export function formatInfo(format: FloatFormatName | FloatFormat) {
  */
 export function decode(bits: number, format: FloatFormatName | FloatFormat): number {
   const f = resolve(format);
-  const { mantissaBits: m, bias, specials } = f;
-  const { signs, size, last } = codesOf(f);
-  checkInteger("decode", "bits", bits, 0, signs * size - 1);
-  const code = bits % size;
-  const sign = bits < size ? 1 : -1;
-  if (code > last) return specials === "ieee" && code === last + 1 ? sign * Infinity : Number.NaN;
-  if (specials === "scale") return 2 ** (code - bias);
-  const field = Math.floor(code / 2 ** m);
-  const fraction = code % 2 ** m;
-  if (field === 0) return sign * fraction * 2 ** (1 - bias - m); // (2)
-  return sign * (2 ** m + fraction) * 2 ** (field - bias - m); // (1)
+  const { signs, size } = codesOf(f);
+  return decoder(f)(checkInteger("decode", "bits", bits, 0, signs * size - 1));
 }
 
 /**
@@ -186,7 +181,7 @@ export function roundArray(
   format: FloatFormatName | FloatFormat,
   options: RoundingOptions = {},
 ): Float64Array {
-  return Float64Array.from(xs, rounder("roundArray", format, options));
+  return rounded(xs, rounder("roundArray", format, options));
 }
 
 /** A number of a format, taken apart. */
@@ -269,11 +264,12 @@ export function sum(
   { algorithm = "naive", ...options }: SumOptions & { readonly algorithm?: "naive" | "pairwise" | "kahan" },
 ): number {
   checkChoice("sum", "algorithm", algorithm, ["naive", "pairwise", "kahan"]);
-  const { format, accumulator = format } = options;
-  const inputs = Float64Array.from(xs, rounder("sum", format, options));
-  if (algorithm === "pairwise") return pairwiseSum(inputs, 0, inputs.length, rounder("sum", accumulator, options));
+  if (algorithm === "pairwise") {
+    const { input, fl } = roundings("sum", options);
+    return pairwiseSum(rounded(xs, input), 0, xs.length, fl);
+  }
   let total = 0;
-  for (total of sumSteps(inputs, { ...options, algorithm }));
+  for (total of runningSums("sum", xs, algorithm, options));
   return total;
 }
 
@@ -284,28 +280,12 @@ export function sum(
  * @example
  * [...sumSteps([3, 4, 5], { format: "e2m1", accumulator: "e5m2" })] // [3, 7, 12]
  */
-export function* sumSteps(
+export function sumSteps(
   xs: ArrayLike<number>,
   { algorithm = "naive", ...options }: SumOptions & { readonly algorithm?: "naive" | "kahan" },
 ): Generator<number> {
   checkChoice("sumSteps", "algorithm", algorithm, ["naive", "kahan"]);
-  const { format, accumulator = format } = options;
-  const input = rounder("sumSteps", format, options);
-  const fl = rounder("sumSteps", accumulator, options);
-  let total = 0;
-  let lost = 0;
-  for (let i = 0; i < xs.length; i++) {
-    const x = input(xs[i]!);
-    if (algorithm === "naive") {
-      total = fl(total + x); // (5)
-    } else {
-      const term = fl(x - lost);
-      const next = fl(total + term);
-      lost = fl(fl(next - total) - term);
-      total = next;
-    }
-    yield total;
-  }
+  return runningSums("sumSteps", xs, algorithm, options);
 }
 
 /**
@@ -319,9 +299,7 @@ export function* sumSteps(
  */
 export function dot(a: ArrayLike<number>, b: ArrayLike<number>, options: SumOptions): number {
   if (a.length !== b.length) throw new RangeError(`dot: b must have length ${a.length}, got ${b.length}`);
-  const { format, accumulator = format } = options;
-  const input = rounder("dot", format, options);
-  const fl = rounder("dot", accumulator, options);
+  const { input, fl } = roundings("dot", options);
   let total = 0;
   for (let i = 0; i < a.length; i++) total = fl(total + fl(input(a[i]!) * input(b[i]!)));
   return total;
@@ -375,10 +353,10 @@ export function quantizeBlocks(
   const { bits, max: largestElement } = formatInfo(f);
   const largest = (values: Float64Array) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const all = largest(x);
-  const whole =
-    tensorScale && all > 0 ? Math.fround(all / (largestElement * formatInfo("e4m3fn").max)) || 2 ** -149 : 1;
+  const whole = tensorScale && all > 0 ? wholeScale(all, largestElement) : 1;
 
   const toElement = encoder("quantizeBlocks", f, { overflow: "saturate" });
+  const toNumber = decoder(f);
   const scales = new Float64Array(Math.ceil(n / blockSize));
   const codes = new Uint8Array(n);
   const dequantized = new Float64Array(n);
@@ -389,7 +367,7 @@ export function quantizeBlocks(
     scales[b] = s;
     for (let i = start; i < end; i++) {
       codes[i] = toElement(x[i]! / whole / s); // (6)
-      dequantized[i] = decode(codes[i]!, f) * s * whole;
+      dequantized[i] = toNumber(codes[i]!) * s * whole;
     }
   }
   return { codes, scales, tensorScale: whole, dequantized, bitsPerElement: bits + 8 / blockSize };
@@ -406,29 +384,63 @@ function codesOf({ exponentBits: e, mantissaBits: m, specials }: FloatFormat) {
   return { signs: specials === "scale" ? 1 : 2, size, last };
 }
 
+/** `decode` without the check, for many codes. */
+function decoder(f: FloatFormat): (bits: number) => number {
+  const { mantissaBits: m, bias, specials } = f;
+  const { size, last } = codesOf(f);
+  const one = 2 ** m;
+  return (bits) => {
+    const code = bits % size;
+    const sign = bits < size ? 1 : -1;
+    if (code > last) return specials === "ieee" && code === last + 1 ? sign * Infinity : Number.NaN;
+    if (specials === "scale") return powerOfTwo(code - bias);
+    const field = Math.floor(code / one);
+    const fraction = code % one;
+    if (field === 0) return sign * fraction * powerOfTwo(1 - bias - m); // (2)
+    return sign * (one + fraction) * powerOfTwo(field - bias - m); // (1)
+  };
+}
+
 /** Rounding to a format as a function, with one stream of random numbers for all its calls. */
 function rounder(
   caller: string,
   format: FloatFormatName | FloatFormat,
   options: RoundingOptions,
+  uniform?: () => number,
 ): (x: number) => number {
   const f = resolve(format);
-  const toBits = encoder(caller, f, options);
-  return (x) => decode(toBits(x), f);
+  const [toBits, toNumber] = [encoder(caller, f, options, uniform), decoder(f)];
+  return (x) => toNumber(toBits(x));
+}
+
+function rounded(xs: ArrayLike<number>, fl: (x: number) => number): Float64Array {
+  const y = new Float64Array(xs.length); // Float64Array.from with a function takes twice as long
+  for (let i = 0; i < y.length; i++) y[i] = fl(xs[i]!);
+  return y;
+}
+
+/** Rounding of what goes in and of results. They share a stream: from two alike, their errors would agree. */
+function roundings(caller: string, { format, accumulator = format, ...options }: SumOptions) {
+  const { uniform } = random(options.seed);
+  return {
+    input: rounder(caller, format, options, uniform),
+    fl: rounder(caller, accumulator, options, uniform),
+  };
 }
 
 function encoder(
   caller: string,
   format: FloatFormatName | FloatFormat,
-  { rounding = "nearest-even", overflow = "ieee", seed = 0 }: RoundingOptions,
+  { rounding = "nearest-even", overflow = "ieee", seed }: RoundingOptions,
+  uniform = random(seed).uniform,
 ): (x: number) => number {
   checkChoice(caller, "rounding", rounding, ["nearest-even", "toward-zero", "away", "stochastic"]);
   checkChoice(caller, "overflow", overflow, ["ieee", "saturate"]);
-  const { uniform } = random(seed);
   const f = resolve(format);
   const { name, mantissaBits: m, bias, specials } = f;
   const { size, last } = codesOf(f);
   const scale = specials === "scale";
+  const one = 2 ** m;
   const lowest = scale ? -bias : 1 - bias; // exponent of the smallest normal number, and of all subnormals
 
   return (x) => {
@@ -440,11 +452,11 @@ function encoder(
     const sign = x < 0 || Object.is(x, -0) ? size : 0;
     const exponent = Math.max(exponentOf(x), lowest);
     // In units of the gap between neighbours. Exact: the gap is a power of two.
-    const units = Math.abs(x) / 2 ** (exponent - m); // (3)
+    const units = Math.abs(x) / powerOfTwo(exponent - m); // (3)
     const below = Math.floor(units);
     const up = Number.isFinite(x) && roundsUp(below, units - below, rounding, uniform);
     // Codes follow the order of the numbers, so a carry runs into the exponent field by itself.
-    const code = Math.max((exponent - lowest) * 2 ** m + below + (up ? 1 : 0) - (scale ? 1 : 0), 0); // (4)
+    const code = Math.max((exponent - lowest) * one + below + (up ? 1 : 0) - (scale ? 1 : 0), 0); // (4)
     if (code <= last) return sign + code;
     if (overflow === "saturate" || (rounding === "toward-zero" && Number.isFinite(x))) return sign + last;
     if (specials === "finite") {
@@ -463,12 +475,39 @@ function roundsUp(below: number, rest: number, rounding: RoundingOptions["roundi
 
 const view = new DataView(new ArrayBuffer(8));
 
+/** 2^k, k in [−1074, 1023]: a table, for Math.pow takes several times as long. */
+const powerOfTwo = (k: number) => POWERS[k + 1074]!;
+const POWERS = Float64Array.from({ length: 2098 }, (_, i) => 2 ** (i - 1074));
+
 /** ⌊log₂|x|⌋ from the exponent field of the double: a logarithm would be rounded. 1023 for infinities, −1127 for 0. */
 function exponentOf(x: number): number {
   view.setFloat64(0, x);
   const field = (view.getUint16(0) >> 4) & 0x7ff;
   if (field > 0) return Math.min(field, 2046) - 1023;
   return x === 0 ? -1127 : exponentOf(x * 2 ** 52) - 52; // a subnormal double
+}
+
+function* runningSums(
+  caller: string,
+  xs: ArrayLike<number>,
+  algorithm: "naive" | "kahan",
+  options: SumOptions,
+): Generator<number> {
+  const { input, fl } = roundings(caller, options);
+  let total = 0;
+  let lost = 0;
+  for (let i = 0; i < xs.length; i++) {
+    const x = input(xs[i]!);
+    if (algorithm === "naive") {
+      total = fl(total + x); // (5)
+    } else {
+      const term = fl(x - lost);
+      const next = fl(total + term);
+      lost = fl(fl(next - total) - term);
+      total = next;
+    }
+    yield total;
+  }
 }
 
 function pairwiseSum(x: Float64Array, start: number, end: number, fl: (x: number) => number): number {
@@ -480,6 +519,12 @@ function pairwiseSum(x: Float64Array, start: number, end: number, fl: (x: number
 /** The scale of the MX formats: the powers of two of the largest number and of the largest element, divided. */
 function powerScale(top: number, largestElement: number): number {
   return top === 0 ? 2 ** -127 : 2 ** Math.min(127, Math.max(-127, exponentOf(top) - exponentOf(largestElement))); // (7)
+}
+
+/** What brings the largest number to the largest element times the largest scale, in float32; neither 0 nor infinite. */
+function wholeScale(all: number, largestElement: number): number {
+  const { max } = formatInfo("e4m3fn");
+  return Math.max(2 ** -149, round(all / (largestElement * max), "fp32", { overflow: "saturate" }));
 }
 
 /** The largest number over the largest element, in E4M3; not 0 where something is to be scaled. */

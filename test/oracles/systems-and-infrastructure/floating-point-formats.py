@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import ml_dtypes as ml
 import numpy as np
+import torch
 from oracle import emit
 
 rng = np.random.default_rng(20269)
@@ -167,11 +168,24 @@ def conventions():
     e4m3 = np.array([464.0, 465.0, np.inf], dtype=np.float32).astype(ml.float8_e4m3fn).astype(np.float64)
     e2m1 = np.array([7.0, np.inf, np.nan], dtype=np.float32).astype(ml.float4_e2m1fn).astype(np.float64)
     twice = float(np.array([1 + 2**-8 + 2**-40]).astype(ml.bfloat16)[0])
-    return {"half65520": half, "e4m3fn": e4m3, "e2m1": e2m1, "bf16OfDouble": twice}
+    edges = torch.tensor([464.0, 465.0, np.inf], dtype=torch.float32)
+    pytorch = {
+        "half65520": float(torch.tensor(65520.0, dtype=torch.float64).to(torch.float16)),
+        "e4m3fn": edges.to(torch.float8_e4m3fn).to(torch.float64).numpy(),
+        "bf16OfDouble": float(torch.tensor(1 + 2**-8 + 2**-40, dtype=torch.float64).to(torch.bfloat16)),
+    }
+    return {
+        "half65520": half,
+        "e4m3fn": e4m3,
+        "e2m1": e2m1,
+        "bf16OfDouble": twice,
+        "scaleTies": np.array([1.5, 3, 6, 12], dtype=np.float32).astype(ml.float8_e8m0fnu).astype(np.float64),
+        "pytorch": pytorch,
+    }
 
 
 emit(
-    ["numpy", "ml_dtypes"],
+    ["numpy", "ml_dtypes", "torch"],
     values={name: decoded(kind, bits) for name, kind, bits in SMALL},
     digests={name: digest(decoded(kind, 16)) for name, kind in WIDE},
     limits=list(limits()),
