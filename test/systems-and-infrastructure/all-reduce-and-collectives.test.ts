@@ -16,8 +16,10 @@ import {
   type CostedAlgorithm,
   crossoverBytes,
   DeadlockError,
+  fitLink,
   hierarchicalAllReduce,
   nodeWorld,
+  pingPongProgram,
   predictTime,
   reduce,
   reduceScatter,
@@ -25,6 +27,11 @@ import {
 } from "../../src/demos/systems-and-infrastructure/all-reduce-and-collectives.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
+
+// Threads start from files: the built package. A name in a variable, so that the types are those of the source.
+const built = new URL("../../dist/workers.js", import.meta.url).href;
+const { runInWorkers } = (await import(/* @vite-ignore */ built)) as typeof import("../../src/workers.js");
+const collectives = new URL("demos/systems-and-infrastructure/all-reduce-and-collectives.js", built).href;
 
 const { claim, oracle } = concept("systems-and-infrastructure/all-reduce-and-collectives");
 
@@ -198,6 +205,59 @@ claim("small-messages-want-few-steps", () => {
   }
 });
 
+claim(
+  "ping-pong-shows-alpha-and-beta",
+  async () => {
+    const sizes = [8, 80, 800, 8e3, 8e4, 8e5, 8e6];
+    const [alpha, beta] = [5e-6, 1 / 50e9];
+    const world = new World({ ranks: 2, alpha, beta });
+    const seconds = sizes.map((bytes) => world.run(pingPongProgram(bytes)).time / 2);
+    const fit = fitLink(sizes, seconds);
+    expect(fit.alpha / alpha).toBeCloseTo(1, 9);
+    expect(fit.beta / beta).toBeCloseTo(1, 9);
+    // Times that are off by as many percent either way: α and β are off by no more.
+    const times = seconds.map((t, i) => t * (i % 2 === 0 ? 1.03 : 0.97));
+    const noisy = fitLink(sizes, times);
+    const errors = (a: number, b: number) => total(sizes.map((n, i) => ((a + b * n) / times[i]! - 1) ** 2));
+    for (const [da, db] of [
+      [1e-4, 0],
+      [-1e-4, 0],
+      [0, 1e-4],
+      [0, -1e-4],
+    ] as const) {
+      expect(errors(noisy.alpha * (1 + da), noisy.beta * (1 + db))).toBeGreaterThan(errors(noisy.alpha, noisy.beta));
+    }
+    expect(Math.abs(noisy.alpha / alpha - 1)).toBeLessThan(0.03);
+    expect(Math.abs(noisy.beta / beta - 1)).toBeLessThan(0.03);
+
+    // Two threads: the same program, the same messages, times of this machine.
+    const real: number[] = [];
+    for (const [bytes, rounds] of [
+      [8, 300],
+      [8e6, 5],
+    ] as const) {
+      const {
+        messages,
+        bytes: sent,
+        seconds: spent,
+      } = await runInWorkers({
+        ranks: 2,
+        module: collectives,
+        name: "pingPongProgram",
+        args: () => [bytes, rounds],
+      });
+      const run = world.run(pingPongProgram(bytes, rounds));
+      expect(messages).toEqual(run.messages.map((row) => Array.from(row)));
+      expect(sent).toEqual(run.bytes.map((row) => Array.from(row)));
+      real.push(spent / (2 * rounds));
+    }
+    const threads = fitLink([8, 8e6], real);
+    expect(threads.alpha).toBeGreaterThan(0);
+    expect(threads.beta).toBeGreaterThan(0);
+  },
+  30_000,
+);
+
 claim("the-star-takes-as-many-times-as-long-as-there-are-ranks", () => {
   for (const P of [2, 3, 5, 8]) {
     const world = new World({ ranks: P, beta: 1 });
@@ -342,6 +402,28 @@ describe("against NumPy, PyTorch and the published costs", () => {
     }
   });
 
+  test("the factors of nccl-tests", () => {
+    for (const n of [2, 3, 8]) {
+      const at = (collective: Parameters<typeof busBandwidth>[0]) =>
+        busBandwidth(collective, { bytes: 6, time: 2, ranks: n });
+      expect(at("all-reduce")).toBeCloseTo((3 * 2 * (n - 1)) / n, 12);
+      for (const part of ["reduce-scatter", "all-gather", "all-to-all"] as const) {
+        expect(at(part)).toBeCloseTo((3 * (n - 1)) / n, 12);
+      }
+      expect([at("broadcast"), at("reduce")]).toEqual([3, 3]);
+    }
+  });
+
+  test("a mean divides the sum once", () => {
+    const buffers = [1, 1, 3].map((x) => Float64Array.of(x));
+    expect(5 / 3).not.toBe(5 * (1 / 3));
+    for (const algorithm of ALGORITHMS) {
+      expect(allReduce(buffers, { algorithm, op: "mean" }).outputs[1]).toEqual(Float64Array.of(5 / 3));
+    }
+    expect(reduceScatter(buffers, { op: "mean" }).outputs[0]).toEqual(Float64Array.of(5 / 3));
+    expect(reduce(buffers, { op: "mean", root: 2 }).outputs[2]).toEqual(Float64Array.of(5 / 3));
+  });
+
   test("torch.distributed's processes leave the same numbers", () => {
     const buffers = fixture.gloo.buffers.map((x) => Float64Array.from(x));
     expect(Array.from(allReduce(buffers).outputs[1]!)).toEqual(fixture.gloo.allReduce);
@@ -432,14 +514,50 @@ describe("properties", () => {
         expect(states[0]!.holdings.map((row) => Array.from(row))).toEqual(
           range(P).map((i) => new Array(P).fill(1 << i)),
         );
+        expect(states[0]!.links).toEqual([]);
         expect(states.at(-1)!.holdings.every((row) => row.every((held) => held === 2 ** P - 1))).toBe(true);
-        expect(states).toHaveLength(allReduce(floats(P, P), { algorithm }).steps + 1);
+        // As long as on the clock of a world where a message takes a second.
+        const { time, run } = allReduce(floats(P, P), { algorithm, world: new World({ ranks: P, alpha: 1 }) });
+        expect(states.map(({ step }) => step)).toEqual(range(time + 1));
+        expect(states.flatMap(({ links }) => links)).toHaveLength(total(run.messages.flatMap((row) => [...row])));
+        for (const [i, { holdings, links }] of states.entries()) {
+          if (i === 0) continue;
+          const before = states[i - 1]!.holdings;
+          for (const [rank, row] of holdings.entries()) {
+            // One message at most, and nothing but what its sender had before this step.
+            const senders = links.filter(({ to }) => to === rank).map(({ from }) => from);
+            expect(senders.length).toBeLessThanOrEqual(1);
+            for (const [piece, held] of row.entries()) {
+              const had = before[rank]![piece]!;
+              const theirs = senders.length > 0 ? before[senders[0]!]![piece]! : had;
+              expect([had, theirs, had | theirs]).toContain(held);
+            }
+          }
+          const from = links.map((link) => link.from);
+          expect(from).toEqual([...new Set(from)].sort((a, b) => a - b));
+        }
       }
     }
     const ring = [...allReduceSteps(4)];
     expect(Array.from(ring[1]!.holdings[0]!)).toEqual([1, 1, 0b1001, 1]);
     expect(ring[3]!.holdings.map((row, i) => row[i])).toEqual([15, 15, 15, 15]); // reduce-scatter is done
     expect(ring[2]!.links).toEqual(range(4).map((i) => ({ from: i, to: (i + 1) % 4 })));
+    // The root takes one after the other, and only then can anybody have the result.
+    const star = [...allReduceSteps(3, { algorithm: "star" })];
+    expect(star.map(({ holdings }) => holdings.map(([held]) => held))).toEqual([
+      [1, 2, 4],
+      [3, 2, 4],
+      [7, 2, 4],
+      [7, 7, 4],
+      [7, 7, 7],
+    ]);
+    expect(star.map(({ links }) => links.map(({ from, to }) => [from, to]))).toEqual([
+      [],
+      [[1, 0]],
+      [[2, 0]],
+      [[0, 1]],
+      [[0, 2]],
+    ]);
   });
 });
 
@@ -495,6 +613,43 @@ describe("the world", () => {
       }
     });
     expect([late.time, ...late.waits]).toEqual([11, 0, 10]);
+  });
+
+  test("a rendezvous is with the one that is waited for, and with its tag", () => {
+    const { time, waits } = new World({ ranks: 3, alpha: 1, gamma: 1, eager: false }).run(function* (comm) {
+      if (comm.rank === 0) yield* comm.send(1, new Int32Array(1));
+      if (comm.rank === 1) for (const from of [2, 0]) yield* comm.recv(from);
+      if (comm.rank === 2) {
+        yield* comm.reduce(10);
+        yield* comm.send(1, new Int32Array(1));
+      }
+    });
+    expect([time, ...waits]).toEqual([12, 11, 10, 0]);
+    const crossed = (eager: boolean) =>
+      new World({ ranks: 2, eager }).run(function* ({ rank, send, recv }) {
+        for (const tag of [1, 2]) {
+          if (rank === 0) yield* send(1, new Int32Array(1), tag);
+          else yield* recv(0, 3 - tag);
+        }
+      });
+    expect(crossed(true).messages[0]![1]).toBe(2);
+    expect(() => crossed(false)).toThrow(
+      new DeadlockError([
+        "rank 0 waits for rank 1 to receive (tag 1)",
+        "rank 1 waits for a message from rank 0 (tag 2)",
+      ]),
+    );
+  });
+
+  test("a group of a group", () => {
+    const { results, messages } = new World({ ranks: 5 }).run(function* (comm) {
+      const inner = [4, 2, 1].includes(comm.rank) ? comm.group([4, 3, 2, 1]).group([3, 0, 2]) : undefined; // 1, 4, 2
+      if (!inner) return [];
+      const { rank, size } = inner;
+      return [rank, ...(yield* inner.sendrecv((rank + 1) % size, Int32Array.of(comm.rank), (rank + 2) % size))];
+    });
+    expect(results).toEqual([[], [0, 2], [2, 4], [], [1, 1]]);
+    expect([messages[1]![4], messages[4]![2], messages[2]![1]]).toEqual([1, 1, 1]);
   });
 
   test("an exchange is over when both of its halves are", () => {
@@ -668,6 +823,18 @@ describe("the world", () => {
       ),
     ],
     [
+      "algorithm of a program",
+      () => allReduceProgram(two[0]!, { algorithm: "mesh" as "ring" }),
+      new RangeError(
+        "allReduceProgram: algorithm must be one of 'ring', 'recursive-doubling', 'recursive-halving-doubling', 'binomial-tree', 'star', got 'mesh'",
+      ),
+    ],
+    [
+      "mean of integers in a program",
+      () => allReduceProgram(Int32Array.of(1), { op: "mean" }),
+      new TypeError("allReduceProgram: a mean must be of floats, got Int32Array"),
+    ],
+    [
       "op",
       () => reduce(two, { op: "xor" as "sum" }),
       new RangeError("reduce: op must be one of 'sum', 'mean', 'max', 'min', 'prod', got 'xor'"),
@@ -709,6 +876,28 @@ describe("the world", () => {
       "bytes",
       () => predictTime("all-reduce/ring", { ranks: 2, bytes: -1, alpha: 0, beta: 0 }),
       new RangeError("predictTime: bytes must be a finite number in [0, Infinity), got -1"),
+    ],
+    [
+      "a ball",
+      () => pingPongProgram(6),
+      new RangeError("pingPongProgram: bytes / 4 must be an integer at least 0, got 1.5"),
+    ],
+    [
+      "rounds",
+      () => pingPongProgram(8, 0),
+      new RangeError("pingPongProgram: rounds must be an integer at least 1, got 0"),
+    ],
+    ["equal sizes", () => fitLink([8, 8], [1, 2]), new RangeError("fitLink: bytes must hold two different sizes")],
+    ["no sizes", () => fitLink([], []), new RangeError("fitLink: bytes must hold two different sizes")],
+    [
+      "no time",
+      () => fitLink([8, 16], [1, 0]),
+      new RangeError("fitLink: a time must be a finite number in (0, Infinity), got 0"),
+    ],
+    [
+      "more times than sizes",
+      () => fitLink([8, 16], [1, 2, 3]),
+      new RangeError("fitLink: seconds must have length 2, got 3"),
     ],
     [
       "time",

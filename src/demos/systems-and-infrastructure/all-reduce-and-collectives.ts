@@ -11,7 +11,7 @@
  * - No communicators beside groups of ranks, no wildcards, no requests that complete later.
  * - The algorithms for powers of two fold the extra ranks away first, as MPICH does; the ring takes any number.
  */
-import { checkChoice, checkInteger, checkNumber } from "../../lib/check.js";
+import { checkChoice, checkInteger, checkNumber, checkVector } from "../../lib/check.js";
 
 /** What can be sent. */
 export type Payload = Float32Array | Float64Array | Int32Array;
@@ -425,7 +425,7 @@ export function allReduce<T extends Payload>(
 /**
  * What one rank runs for an all-reduce; the buffer is not changed.
  *
- * @see allReduce
+ * @see allReduce for the options and the errors
  * @example
  * new World({ ranks: 2 }).run((comm) => allReduceProgram(Int32Array.of(comm.rank + 1), { algorithm: "star" })(comm)).results // [[3], [3]]
  */
@@ -433,22 +433,11 @@ export function allReduceProgram<T extends Payload>(
   buffer: T,
   { algorithm = "ring", op = "sum" }: { readonly algorithm?: AllReduceAlgorithm; readonly op?: ReduceOp } = {},
 ): RankProgram<T> {
+  checkBuffers("allReduceProgram", [buffer], op, true);
+  checkChoice("allReduceProgram", "algorithm", algorithm, ALL_REDUCE_ALGORITHMS);
   return function* (comm) {
     const x = buffer.slice() as T;
-    const combine = combiner(op);
-    if (comm.size > 1) {
-      if (algorithm === "ring") {
-        yield* ringReduceScatter(comm, x, combine);
-        yield* ringAllGather(comm, x);
-      } else if (algorithm === "binomial-tree") {
-        yield* treeReduce(comm, x, combine);
-        yield* treeBroadcast(comm, x);
-      } else if (algorithm === "star") {
-        yield* star(comm, x, combine);
-      } else {
-        yield* folded(comm, x, combine, algorithm === "recursive-doubling" ? recursiveDoubling : halvingDoubling);
-      }
-    }
+    yield* REDUCTIONS[algorithm](comm, x, combiner(op));
     return finished(x, op, comm.size);
   };
 }
@@ -498,7 +487,7 @@ export function allGather<T extends Payload>(
     (buffer) =>
       function* ({ rank, size, sendrecv }) {
         const parts: T[] = new Array(size);
-        parts[rank] = buffer.slice() as T;
+        parts[rank] = buffer;
         for (let s = 0; s < size - 1; s++) {
           const [mine, theirs] = [(rank - s + size) % size, (rank - s - 1 + size) % size];
           parts[theirs] = (yield* sendrecv((rank + 1) % size, parts[mine]!, (rank - 1 + size) % size)) as T;
@@ -594,7 +583,7 @@ export function allToAll<T extends Payload>(
     (buffer) =>
       function* ({ rank, size, sendrecv }) {
         const parts: T[] = new Array(size);
-        parts[rank] = pieceOf(buffer, rank, size).slice() as T;
+        parts[rank] = pieceOf(buffer, rank, size);
         for (let s = 1; s < size; s++) {
           const [to, from] = [(rank + s) % size, (rank - s + size) % size];
           parts[from] = (yield* sendrecv(to, pieceOf(buffer, to, size), from)) as T;
@@ -681,7 +670,7 @@ export interface AllReduceState {
 
 /**
  * Which partial sums stand where after each step: the algorithm itself, run on P ranks with a number per piece that says
- * whose it is.
+ * whose it is. A message takes a step, and is counted in the one in which it arrives.
  *
  * @param ranks P in [1, 30]
  * @param options.algorithm default 'ring'
@@ -695,32 +684,39 @@ export function* allReduceSteps(
 ): Generator<AllReduceState> {
   checkInteger("allReduceSteps", "ranks", ranks, 1, 30);
   checkChoice("allReduceSteps", "algorithm", algorithm, ALL_REDUCE_ALGORITHMS);
-  const snapshots: Int32Array[][] = [];
+  const holdings: Int32Array[][] = []; // [step][rank]; nothing where nothing has changed
   const links: { from: number; to: number }[][] = [];
-  const { steps } = new World({ ranks }).run(function* (comm) {
-    // The program changes its own copy: `slice` is what hands it out, so the copy can be looked at after each step.
-    const local = new Int32Array(ranks).fill(1 << comm.rank);
-    const buffer = Object.assign(new Int32Array(0), { slice: () => local });
-    const program = allReduceProgram(buffer, { algorithm })(comm);
-    snapshots[comm.rank] = [local.slice()];
+  const begun = new Map<string, number[]>(); // when the messages of a pair of ranks were sent
+  new World({ ranks }).run(function* (comm) {
+    const held = new Int32Array(ranks).fill(1 << comm.rank);
+    const program = REDUCTIONS[algorithm](comm, held, combiner("sum"));
     let step = 0;
-    for (let next = program.next(NOTHING); !next.done; ) {
+    const keep = () => {
+      holdings[step] ??= [];
+      holdings[step]![comm.rank] = held.slice();
+    };
+    keep();
+    for (let next = program.next(NOTHING); !next.done; keep()) {
       const request = next.value;
-      if (request.kind === "send" || request.kind === "sendrecv") {
-        links[step] ??= [];
-        links[step]!.push({ from: comm.rank, to: request.to });
+      const at = step;
+      if ("to" in request) {
+        const key = `${comm.rank} ${request.to}`;
+        begun.set(key, [...(begun.get(key) ?? []), at]);
+        step = at + 1;
       }
-      next = program.next(yield request);
-      if (request.kind === "reduce") snapshots[comm.rank]![step] = local.slice();
-      else snapshots[comm.rank]![++step] = local.slice();
+      const reply = yield request;
+      if ("from" in request) {
+        step = Math.max(at, begun.get(`${request.from} ${comm.rank}`)!.shift()!) + 1;
+        links[step] ??= [];
+        links[step]!.push({ from: request.from, to: comm.rank });
+      }
+      next = program.next(reply);
     }
   });
-  for (let step = 0; step <= steps; step++) {
-    yield {
-      step,
-      holdings: snapshots.map((own) => own[Math.min(step, own.length - 1)]!),
-      links: step > 0 ? (links[step - 1] ?? []).sort((a, b) => a.from - b.from) : [],
-    };
+  let now: readonly Int32Array[] = [];
+  for (const [step, changed] of holdings.entries()) {
+    now = Array.from({ length: ranks }, (_, rank) => changed?.[rank] ?? now[rank]!);
+    yield { step, holdings: now, links: (links[step] ?? []).sort((a, b) => a.from - b.from) };
   }
 }
 
@@ -805,6 +801,51 @@ const BUS_FACTORS = {
   broadcast: () => 1,
   reduce: () => 1,
 };
+
+/**
+ * A message back and forth between ranks 0 and 1: its time is 2·rounds·(α + β·bytes).
+ *
+ * @param bytes of the message, a multiple of 4
+ * @param rounds default 1
+ * @throws RangeError if bytes/4 is not an integer ≥ 0, or rounds not one ≥ 1
+ * @example
+ * new World({ ranks: 2, alpha: 1, beta: 0.25 }).run(pingPongProgram(8, 10)).time // 60
+ */
+export function pingPongProgram(bytes: number, rounds = 1): RankProgram<void> {
+  checkInteger("pingPongProgram", "bytes / 4", bytes / 4, 0);
+  checkInteger("pingPongProgram", "rounds", rounds, 1);
+  return function* ({ rank, send, recv }) {
+    const ball = new Float32Array(bytes / 4);
+    for (let round = 0; round < rounds; round++) {
+      if (rank === 0) yield* send(1, ball);
+      if (rank < 2) yield* recv(1 - rank);
+      if (rank === 1) yield* send(0, ball);
+    }
+  };
+}
+
+/**
+ * α and β of a link, from messages that were timed: least squares of the relative errors, so that the short messages, which
+ * know α, count as much as the long ones, which know β.
+ *
+ * @param bytes sizes of the messages, two of them different at least
+ * @param seconds what each took, > 0
+ * @throws RangeError if the lengths differ, a number is not finite, a time is not above 0, or all sizes are the same
+ * @example
+ * fitLink([0, 8], [1, 5]) // { alpha: 1, beta: 0.5 }
+ */
+export function fitLink(bytes: ArrayLike<number>, seconds: ArrayLike<number>): Link {
+  const n = checkVector("fitLink", "bytes", bytes);
+  const t = checkVector("fitLink", "seconds", seconds, n.length);
+  for (const time of t) checkNumber("fitLink", "a time", time, { above: 0 });
+  const weighted = (f: (i: number) => number) => t.reduce((sum, time, i) => sum + f(i) / time ** 2, 0);
+  const weight = weighted(() => 1);
+  const [meanBytes, meanTime] = [weighted((i) => n[i]!) / weight, weighted((i) => t[i]!) / weight];
+  const spread = weighted((i) => (n[i]! - meanBytes) ** 2);
+  if (!(spread > 0)) throw new RangeError("fitLink: bytes must hold two different sizes");
+  const beta = weighted((i) => (n[i]! - meanBytes) * (t[i]! - meanTime)) / spread;
+  return { alpha: meanTime - beta * meanBytes, beta };
+}
 
 function costOf(
   caller: string,
@@ -967,6 +1008,24 @@ function pieceOf<T extends Payload>(x: T, i: number, P: number, end = i + 1): T 
   return x.subarray(start(i), start(end)) as T;
 }
 
+/** What a rank does for an all-reduce; x is its buffer in the beginning and the result in the end. */
+const REDUCTIONS: Record<
+  AllReduceAlgorithm,
+  (comm: Comm, x: Payload, combine: Combine) => Generator<RankRequest, void, Payload>
+> = {
+  *ring(comm, x, combine) {
+    yield* ringReduceScatter(comm, x, combine);
+    yield* ringAllGather(comm, x);
+  },
+  "recursive-doubling": (comm, x, combine) => folded(comm, x, combine, recursiveDoubling),
+  "recursive-halving-doubling": (comm, x, combine) => folded(comm, x, combine, halvingDoubling),
+  *"binomial-tree"(comm, x, combine) {
+    yield* treeReduce(comm, x, combine);
+    yield* treeBroadcast(comm, x);
+  },
+  star,
+};
+
 const rotated = (P: number, root: number) => Array.from({ length: P }, (_, i) => (root + i) % P);
 
 function joined<T extends Payload>(parts: readonly T[]): T {
@@ -993,10 +1052,11 @@ function combiner(op: ReduceOp): Combine {
     min: Math.min,
   }[op];
   return (x, y) => {
+    const whole = x instanceof Int32Array;
     for (let i = 0; i < x.length; i++) {
       const result = two(x[i]!, y[i]!);
       x[i] = result;
-      if (x instanceof Int32Array && x[i] !== result) {
+      if (whole && x[i] !== result) {
         throw new RangeError(`World: a ${op} of Int32 must stay within 32 bits, got ${result} at ${i} of a message`);
       }
     }

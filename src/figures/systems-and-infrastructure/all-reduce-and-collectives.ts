@@ -32,7 +32,10 @@ export const partialSums = figure(
     const cells = holdings.flatMap((row, rank) =>
       Array.from(row, (mask, piece) => {
         const whose = members(mask);
-        return { rank, piece, count: whose.length, whose: whose.length === ranks ? "all" : whose.join("+") };
+        const missing = members(~mask);
+        const short =
+          missing.length === 0 ? "all" : missing.length === 1 && ranks > 6 ? `all but ${missing[0]}` : undefined;
+        return { rank, piece, count: whose.length, whose: short ?? whose.join("+") };
       }),
     );
     const finished = cells.filter(({ count }) => count === ranks).length;
