@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import {
   convertPrediction,
   type Denoiser,
+  type DenoiserState,
   exactDenoiser,
   type Mixture,
   mixtureQuality,
   mixtureScore,
+  noiseLoss,
   noiseSchedule,
   type Prediction,
   posterior,
@@ -17,6 +19,7 @@ import {
   sampleSteps,
   trainDenoiserSteps,
 } from "../../src/demos/generative-models/diffusion-models.js";
+import { erf } from "../../src/lib/erf.js";
 import { type Matrix, matrix, matrixOver, maxAbsDifference, rowMajor, toRows } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
@@ -67,14 +70,17 @@ const deviationOf = (x: ArrayLike<number>) => {
   const m = meanOf(x);
   return Math.sqrt(meanOf(Array.from(x, (value) => (value - m) ** 2)));
 };
+/** Of the ring, whose variance is 1: 2²/2 + 0.1² before it is divided. */
+const RADIUS = 2 / Math.sqrt(2.01);
 const tenSteps = Array.from({ length: 10 }, (_, i) => 50 - 5 * i);
 
-/** Networks of the default size, each trained once. */
+/** Networks of the default size, each trained once; the one whose failure is shown gets less training, as its control shows enough. */
 const networks = new Map<Prediction, Denoiser>();
 function trained(prediction: "eps" | "v"): Denoiser {
   let denoiser = networks.get(prediction);
   if (!denoiser) {
-    const states = trainDenoiserSteps(sampleMixture(ring, 5000, 1), { schedule: cosine50, prediction });
+    const effort = prediction === "eps" ? { steps: 800, batch: 64 } : {};
+    const states = trainDenoiserSteps(sampleMixture(ring, 5000, 1), { schedule: cosine50, prediction, ...effort });
     for (const state of states) denoiser = state.denoiser;
     networks.set(prediction, denoiser!);
   }
@@ -137,7 +143,11 @@ claim("predictions-are-affine-in-one-another", () => {
       expect(maxAbsDifference(convertPrediction(all[from], { from, to, xt, alphaBar }), all[to])).toBeLessThan(1e-12);
     }
   }
-  // An error of the noise is multiplied on its way to the data.
+  // An error of the noise is multiplied by √((1 − ᾱ)/ᾱ) on its way to the data.
+  const wrong = convertPrediction(normal(6, 2, 3), { from: "eps", to: "x0", xt, alphaBar });
+  const squares = (x: Matrix, y: Matrix) =>
+    rowMajor(x).reduce((sum, value, i) => sum + (value - rowMajor(y)[i]!) ** 2, 0);
+  expect(squares(wrong, x0) / squares(normal(6, 2, 3), eps)).toBeCloseTo((1 - alphaBar) / alphaBar, 11);
   const first = { from: "eps", to: "x0", xt: scalar(0), alphaBar: cosine50.alphaBar[50]! } as const;
   expect(Math.abs(at(convertPrediction(scalar(1), first)))).toBeCloseTo(1015, -0.5);
 });
@@ -151,6 +161,8 @@ claim(
     expect(quality(trained("eps"))).toBeLessThan(0.3);
     expect(quality(trained("v"))).toBeGreaterThan(0.7);
     expect(quality(trained("eps"), 1.6)).toBeGreaterThan(0.7);
+    // The network is not to blame: in all 50 steps it does well.
+    expect(mixtureQuality(ring, sample(trained("eps"), { schedule: cosine50 })).highQuality).toBeGreaterThan(0.8);
   },
   120_000,
 );
@@ -158,32 +170,22 @@ claim(
 claim(
   "the-best-loss-is-not-zero",
   () => {
-    // E|ε − E[ε|x_t]|² by a sample, for data N(0, s²) against the formula
-    const lossAt = (mixture: Mixture, denoiser: Denoiser, schedule: typeof cosine50, t: number, n: number) => {
-      const [x0, eps] = [sampleMixture(mixture, n, t), normal(n, mixture.means.shape[1]!, 1000 + t)];
-      const xt = qSample(x0, t, eps, schedule);
-      const predicted = convertPrediction(denoiser.predict(xt, t), {
-        from: denoiser.prediction,
-        to: "eps",
-        xt,
-        alphaBar: schedule.alphaBar[t]!,
-      });
-      const [a, b] = [rowMajor(eps), rowMajor(predicted)];
-      return meanOf(a.map((value, i) => (value - b[i]!) ** 2));
-    };
+    const lossAt = (mixture: Mixture, denoiser: Denoiser, t: number, n: number) =>
+      noiseLoss(denoiser, sampleMixture(mixture, n, t), { schedule: cosine50, t, seed: 1000 + t });
     for (const s2 of [1, 0.25]) {
       for (const t of [5, 20, 45]) {
         const a = cosine50.alphaBar[t]!;
         const best = (a * s2) / (a * s2 + 1 - a);
-        const found = lossAt(gaussian(s2), exactDenoiser(gaussian(s2), cosine50), cosine50, t, 20_000);
-        expect(Math.abs(found / best - 1)).toBeLessThan(4 * Math.sqrt(2 / 20_000));
+        const found = lossAt(gaussian(s2), exactDenoiser(gaussian(s2), cosine50), t, 20_000);
+        expect(Math.abs(found / best - 1)).toBeLessThan(4 * Math.sqrt(2 / 20_000)); // four standard errors
+        if (s2 === 1) expect(best).toBeCloseTo(a, 12);
       }
     }
     const average = (denoiser: Denoiser, n: number) =>
-      meanOf(Array.from({ length: 50 }, (_, i) => lossAt(ring, denoiser, cosine50, i + 1, n)));
+      meanOf(Array.from({ length: 50 }, (_, i) => lossAt(ring, denoiser, i + 1, n)));
     const bayes = average(exactDenoiser(ring, cosine50), 1000);
     expect(fixture.bayesLoss).toBeCloseTo(0.314, 2);
-    expect(Math.abs(bayes / fixture.bayesLoss - 1)).toBeLessThan(0.02);
+    expect(Math.abs(bayes / fixture.bayesLoss - 1)).toBeLessThan(0.02); // four standard errors of 50 · 1000 points
     // The same points for both: the excess is the network's.
     const excess = average(trained("v"), 1000) / bayes - 1;
     expect(excess).toBeGreaterThan(0);
@@ -230,13 +232,15 @@ claim("steps-cost-first-order", () => {
   const states = [...sampleSteps(denoiser, { schedule: cosine50, n: 3, dimension: 1, sampler: "ddim" })];
   const [first, last] = [states[0]!.x, states.at(-1)!.x];
   for (let i = 0; i < 3; i++) expect((last.get(i, 0) / first.get(i, 0)) ** 2 / s2).toBeCloseTo(ratio(50, "ddim"), 10);
-  for (const variance of ["posterior", "beta"] as const) {
-    const n = 20_000;
-    const x = rowMajor(sample(denoiser, { schedule: cosine50, n, dimension: 1, variance }));
-    expect(Math.abs(deviationOf(x) ** 2 / s2 / ratio(50, variance) - 1)).toBeLessThan(4 * Math.sqrt(2 / n));
+  const n = 8000;
+  for (const [options, expected] of [
+    [{ variance: "posterior" }, "posterior"],
+    [{ variance: "beta" }, "beta"],
+    [{ sampler: "ddim", eta: 1 }, "posterior"],
+  ] as const) {
+    const x = rowMajor(sample(denoiser, { schedule: cosine50, n, dimension: 1, ...options }));
+    expect(Math.abs(deviationOf(x) ** 2 / s2 / ratio(50, expected) - 1)).toBeLessThan(4 * Math.sqrt(2 / n));
   }
-  const noisy = rowMajor(sample(denoiser, { schedule: cosine50, n: 20_000, dimension: 1, sampler: "ddim", eta: 1 }));
-  expect(Math.abs(deviationOf(noisy) ** 2 / s2 / ratio(50, "posterior") - 1)).toBeLessThan(0.04);
 });
 
 claim("the-bound-is-tight-with-the-right-variance", () => {
@@ -262,7 +266,7 @@ claim("the-bound-is-tight-with-the-right-variance", () => {
   for (const [i, expected] of [0.0553, 0.0121, 0.0031, 0.0006].entries()) {
     expect(Math.abs(shortfall[i]! - expected)).toBeLessThan(6e-5);
   }
-  for (const T of [10, 50, 200]) expect(Math.abs(elbo(T, "optimal") + entropy)).toBeLessThan(1e-9);
+  for (const T of [10, 50, 200, 1000]) expect(Math.abs(elbo(T, "optimal") + entropy)).toBeLessThan(1e-9);
 });
 
 claim(
@@ -271,27 +275,27 @@ claim(
     const schedule = noiseSchedule("cosine", 1000, { offset: 0 });
     const both = exactDenoiser({ weights: [0.5, 0.5], means: matrix([[1], [-1]]), variance: 0.25 }, schedule);
     const one = exactDenoiser(gaussian(0.25, 1), schedule);
-    const guided = (weight: number) =>
-      rowMajor(
-        sample(one, {
-          schedule,
-          n: 3000,
-          dimension: 1,
-          sampler: "ddim",
-          guidance: { weight, unconditional: both },
-        }),
-      );
-    const x = guided(3);
-    // Standard errors of 3000 points: 0.006 of the mean, 0.004 of the deviation.
-    expect(Math.abs(meanOf(x) - 1.525)).toBeLessThan(0.02);
-    expect(Math.abs(deviationOf(x) - 0.315)).toBeLessThan(0.015);
+    const options = { schedule, n: 400, dimension: 1, sampler: "ddim" } as const;
+    // Deterministic in the noise z it starts from: the moments are integrals over z, by the midpoint rule between sorted points.
+    const moments = (weight: number) => {
+      const states = [...sampleSteps(one, { ...options, guidance: { weight, unconditional: both } })];
+      const [z, x] = [rowMajor(states[0]!.x), rowMajor(states.at(-1)!.x)];
+      const order = Array.from(z.keys()).sort((i, j) => z[i]! - z[j]!);
+      const below = order.slice(1).map((i, k) => (1 + erf((z[i]! + z[order[k]!]!) / Math.SQRT2 / 2)) / 2);
+      const shares = order.map((_, k) => (below[k] ?? 1) - (below[k - 1] ?? 0));
+      const mean = order.reduce((sum, i, k) => sum + shares[k]! * x[i]!, 0);
+      return { x, mean, deviation: Math.sqrt(order.reduce((sum, i, k) => sum + shares[k]! * (x[i]! - mean) ** 2, 0)) };
+    };
+    const three = moments(3);
+    expect(Math.abs(three.mean - 1.525)).toBeLessThan(0.01);
+    expect(Math.abs(three.deviation - 0.315)).toBeLessThan(0.01);
     expect(fixture.guided.mean).toBeCloseTo(1.051, 3);
     expect(fixture.guided.deviation).toBeCloseTo(0.457, 3);
-    const plain = guided(1);
-    expect(Math.abs(meanOf(plain) - 1)).toBeLessThan(0.03);
-    expect(Math.abs(deviationOf(plain) - 0.5)).toBeLessThan(0.02);
-    const alone = rowMajor(sample(one, { schedule, n: 3000, dimension: 1, sampler: "ddim" }));
-    expect(Math.max(...plain.map((value, i) => Math.abs(value - alone[i]!)))).toBeLessThan(1e-9);
+    const plain = moments(1);
+    expect(Math.abs(plain.mean - 1)).toBeLessThan(0.01);
+    expect(Math.abs(plain.deviation - 0.5)).toBeLessThan(0.01);
+    const alone = rowMajor(sample(one, options));
+    expect(Math.max(...plain.x.map((value, i) => Math.abs(value - alone[i]!)))).toBeLessThan(1e-9);
   },
   30_000,
 );
@@ -299,19 +303,34 @@ claim(
 claim(
   "a-small-network-covers-the-ring",
   () => {
-    const x = sample(trained("v"), { schedule: cosine50, n: 1000 });
-    const { highQuality, covered } = mixtureQuality(ring, x);
-    expect(covered).toBe(8);
-    expect(highQuality).toBeGreaterThan(0.9);
-    // Two samples: moments and radii of generated and of fresh data.
-    const real = sampleMixture(ring, 1000, 99);
+    // Two samples of 2,000 points, one generated and one of fresh data, by the same measures.
+    const [made, real] = [sample(trained("v"), { schedule: cosine50, n: 2000 }), sampleMixture(ring, 2000, 99)];
+    expect(mixtureQuality(ring, made).covered).toBe(8);
+    expect(mixtureQuality(ring, made).highQuality).toBeGreaterThan(0.9);
+    expect(mixtureQuality(ring, real).covered).toBe(8);
+    expect(mixtureQuality(ring, real).highQuality).toBeGreaterThan(0.998);
+    // Counted once more in polar coordinates: no mode is starved or crowded.
+    const counts = new Array<number>(8).fill(0);
+    for (const [a, b] of toRows(made)) {
+      const k = Math.round(Math.atan2(b!, a!) / (Math.PI / 4));
+      const gap = Math.hypot(a! - RADIUS * Math.cos((k * Math.PI) / 4), b! - RADIUS * Math.sin((k * Math.PI) / 4));
+      if (gap <= 0.2 * RADIUS) counts[(k + 8) % 8]!++; // 4σ, where σ is a twentieth of the radius
+    }
+    expect(counts.reduce((sum, count) => sum + count, 0) / 2000).toBeCloseTo(
+      mixtureQuality(ring, made).highQuality,
+      12,
+    );
+    expect(Math.min(...counts)).toBeGreaterThan(0.8 * 250);
+    expect(Math.max(...counts)).toBeLessThan(1.3 * 250);
     for (const moment of [1, 2, 4]) {
       for (const j of [0, 1]) {
-        const [a, b] = [x, real].map((points) => toRows(points).map((row) => row[j]! ** moment));
-        const error = Math.sqrt((deviationOf(a!) ** 2 + deviationOf(b!) ** 2) / 1000);
-        expect(Math.abs(meanOf(a!) - meanOf(b!))).toBeLessThan(5 * error + 0.05);
+        const [a, b] = [made, real].map((points) => toRows(points).map((row) => row[j]! ** moment));
+        const error = Math.sqrt((deviationOf(a!) ** 2 + deviationOf(b!) ** 2) / 2000);
+        expect(Math.abs(meanOf(a!) - meanOf(b!))).toBeLessThan(4 * error);
       }
     }
+    // The check can fail: a Gaussian has the same means and variances.
+    expect(mixtureQuality(ring, normal(2000, 2, 5)).highQuality).toBeLessThan(0.2);
   },
   120_000,
 );
@@ -423,22 +442,31 @@ describe("properties", () => {
   test("training is the same for a seed, improves, and leaves the data alone", () => {
     const data = sampleMixture(ring, 300, 2);
     const kept = rowMajor(data).slice();
-    const run = (prediction: "eps" | "x0" | "v", seed = 0) => [
-      ...trainDenoiserSteps(data, { schedule: cosine50, prediction, steps: 200, hidden: 16, batch: 64, seed }),
-    ];
+    const run = (prediction: "eps" | "x0" | "v", count: number, seed = 0) => {
+      const states = trainDenoiserSteps(data, {
+        schedule: cosine50,
+        prediction,
+        steps: 200,
+        hidden: 16,
+        seed,
+        batch: 64,
+      });
+      return Array.from({ length: count }, () => states.next().value as DenoiserState);
+    };
     for (const prediction of ["eps", "x0", "v"] as const) {
-      const [a, b] = [run(prediction), run(prediction)];
-      expect(a.map(({ loss }) => loss)).toEqual(b.map(({ loss }) => loss));
+      const [a, b] = [run(prediction, 200), run(prediction, 5)];
+      expect(a.slice(0, 5).map(({ loss }) => loss)).toEqual(b.map(({ loss }) => loss));
       expect(meanOf(a.slice(-10).map(({ loss }) => loss))).toBeLessThan(
         0.95 * meanOf(a.slice(0, 10).map(({ loss }) => loss)),
       );
       expect(a[0]!.denoiser.prediction).toBe(prediction);
       expect(a[0]!.denoiser.predict(normal(5, 2, 1), 10).shape).toEqual([5, 2]);
     }
-    expect(run("v", 1)[0]!.loss).not.toBe(run("v")[0]!.loss);
+    expect(run("v", 1, 1)[0]!.loss).not.toBe(run("v", 1)[0]!.loss);
     expect(rowMajor(data)).toEqual(kept);
     const raw = [...trainDenoiserSteps(data, { schedule: cosine50, steps: 1, frequencies: 0 })];
     expect(raw[0]!.loss).toBeGreaterThan(0);
+    expect(raw[0]!.loss).not.toBe([...trainDenoiserSteps(data, { schedule: cosine50, steps: 1 })][0]!.loss);
   });
 });
 
@@ -451,7 +479,6 @@ describe("edges", () => {
     const whole = mixtureScore(ring, matrix([[0.3, -2]]), 0);
     expect(toRows(whole.score)[0]![0]).toBeCloseTo(-0.3, 12);
     expect(toRows(whole.mean)[0]![0]).toBeCloseTo(0, 12);
-    expect(at(convertPrediction(scalar(3), { from: "x0", to: "v", xt: scalar(3), alphaBar: 1 }))).toBe(0);
     expect(at(convertPrediction(scalar(-2), { from: "v", to: "x0", xt: scalar(9), alphaBar: 0 }))).toBe(2);
     expect(at(convertPrediction(scalar(4), { from: "eps", to: "x0", xt: scalar(9), alphaBar: 1 }))).toBe(9);
     const far = mixtureScore(ring, matrix([[1e3, 0]]), 0.999);
@@ -465,6 +492,13 @@ describe("edges", () => {
     expect(mixtureQuality(ring, matrix([[0, 0]]))).toEqual({ highQuality: 0, covered: 0 });
     const half = matrix([...toRows(centres).slice(0, 2), [0, 0], [9, 9]]);
     expect(mixtureQuality(ring, half)).toEqual({ highQuality: 0.5, covered: 2 });
+    // Components that overlap share a point: it counts once, for the nearest.
+    const overlapping = { weights: [0.5, 0.5], means: matrix([[0], [1]]), variance: 1 };
+    expect(mixtureQuality(overlapping, matrix([[0.2], [0.3]]))).toEqual({ highQuality: 1, covered: 1 });
+    // 4σ belongs to the mode; a fifth of its share covers it.
+    const unit = { weights: [1], means: matrix([[0]]), variance: 1 };
+    expect(mixtureQuality(unit, matrix([[4], [4.01], [9], [9], [9]]))).toEqual({ highQuality: 0.2, covered: 1 });
+    expect(mixtureQuality(unit, matrix([[4], [9], [9], [9], [9], [9]])).covered).toBe(0);
   });
 
   const schedule = cosine50;
@@ -481,6 +515,7 @@ describe("edges", () => {
       () => noiseSchedule("sigmoid" as "cosine", 5),
       "noiseSchedule: kind must be one of 'linear', 'cosine', got 'sigmoid'",
     ],
+    ["one step", () => noiseSchedule("linear", 1), "noiseSchedule: beta[1] must be a finite number in (0, 1), got 20"],
     ["beta", () => noiseSchedule("linear", 20), "noiseSchedule: beta[20] must be a finite number in (0, 1), got 1"],
     [
       "offset",
@@ -507,6 +542,47 @@ describe("edges", () => {
       "no noise",
       () => convertPrediction(scalar(1), { from: "x0", to: "eps", xt: scalar(1), alphaBar: 1 }),
       "convertPrediction: alphaBar must not be 1: there is no noise to be found",
+    ],
+    [
+      "no noise, v",
+      () => convertPrediction(scalar(1), { from: "x0", to: "v", xt: scalar(1), alphaBar: 1 }),
+      "convertPrediction: alphaBar must not be 1: there is no noise to be found",
+    ],
+    [
+      "all noise, v",
+      () => convertPrediction(scalar(1), { from: "score", to: "v", xt: scalar(1), alphaBar: 0 }),
+      "convertPrediction: alphaBar must not be 0: the noise says nothing about the data there; predict v",
+    ],
+    [
+      "no noise, score",
+      () => convertPrediction(scalar(1), { from: "v", to: "score", xt: scalar(1), alphaBar: 1 }),
+      "convertPrediction: alphaBar must not be 1: there is no noise to be found",
+    ],
+    [
+      "weights",
+      () => sampleMixture({ ...gaussian(1), weights: [0.5, 0.5] }, 3),
+      "sampleMixture: the number of weights must be an integer in [1, 1], got 2",
+    ],
+    [
+      "weight",
+      () => mixtureScore({ weights: [0, 1], means: matrix([[0], [1]]), variance: 1 }, scalar(1), 0.5),
+      "mixtureScore: weights[0] must be a finite number in (0, 1], got 0",
+    ],
+    [
+      "sum of weights",
+      () => mixtureQuality({ ...gaussian(1), weights: [0.5] }, scalar(1)),
+      "mixtureQuality: the sum of the weights must be a finite number in [0.999999999, 1.000000001], got 0.5",
+    ],
+    [
+      "variance",
+      () => mixtureScore(gaussian(0), scalar(1), 1),
+      "mixtureScore: variance must be a finite number in (0, Infinity), got 0",
+    ],
+    ["level", () => noiseLoss(denoiser, data, { schedule, t: 0 }), "noiseLoss: t must be an integer in [1, 50], got 0"],
+    [
+      "no timesteps",
+      () => sample(denoiser, { schedule, timesteps: [] }),
+      "sampleSteps: the number of timesteps must be an integer in [1, 50], got 0",
     ],
     [
       "prediction",

@@ -53,7 +53,7 @@ export function noiseSchedule(kind: "linear" | "cosine", steps: number, { offset
   for (let t = 1; t <= T; t++) {
     beta[t] =
       kind === "linear"
-        ? (1000 / T) * (1e-4 + (T === 1 ? 0 : ((t - 1) / (T - 1)) * (0.02 - 1e-4)))
+        ? (1000 / T) * (1e-4 + (t === T ? 1 : (t - 1) / (T - 1)) * (0.02 - 1e-4))
         : Math.min(1 - signal(t) / signal(t - 1), 0.999);
     checkNumber("noiseSchedule", `beta[${t}]`, beta[t]!, { above: 0, below: 1 });
     alphaBar[t] = alphaBar[t - 1]! * (1 - beta[t]!); // (1)
@@ -119,8 +119,8 @@ export type Prediction = "eps" | "x0" | "v" | "score";
  * @param value n×d, the prediction
  * @param options.xt n×d
  * @param options.alphaBar of the noise level, in [0, 1]
- * @throws RangeError if alphaBar is 0 and the clean data is to be had from the noise (predict v there), or 1 and the noise from
- * the data; or if a shape, a kind or a number does not fit
+ * @throws RangeError if alphaBar is 0 and the clean data or v is to be had from the noise (predict v there), or 1 and the
+ * noise from the data, or any score; or if a shape, a kind or a number does not fit
  * @see Salimans, Ho 2022, appendix D
  * @example
  * toRows(convertPrediction(matrix([[0.6]]), { from: "eps", to: "x0", xt: matrix([[1]]), alphaBar: 0.36 })) // [[0.8667]]
@@ -145,7 +145,7 @@ export function convertPrediction(
       "convertPrediction: alphaBar must not be 0: the noise says nothing about the data there; predict v",
     );
   }
-  if (noise === 0 && (to === "score" || (from === "x0" && to !== "v"))) {
+  if (noise === 0 && (to === "score" || from === "x0")) {
     throw new RangeError("convertPrediction: alphaBar must not be 1: there is no noise to be found");
   }
   // Through the noise (5): eps itself, and what each of the others makes of it.
@@ -156,9 +156,7 @@ export function convertPrediction(
         ? combined(-noise, value, 0, xt)
         : from === "v"
           ? combined(signal, value, noise, xt)
-          : noise === 0
-            ? combined(0, value, 0, xt)
-            : combined(-signal / noise, value, 1 / noise, xt);
+          : combined(-signal / noise, value, 1 / noise, xt);
   if (to === "eps") return eps;
   if (to === "score") return combined(-1 / noise, eps, 0, xt);
   const x0 =
@@ -202,13 +200,13 @@ export function ringMixture(): Mixture {
  * @param n ≥ 1
  * @param seed default 0
  * @returns n×d
- * @throws RangeError if n is not an integer ≥ 1
+ * @throws RangeError if n is not an integer ≥ 1, or the mixture is none
  * @example
  * sampleMixture(ringMixture(), 100).shape // [100, 2]
  */
 export function sampleMixture({ weights, means, variance }: Mixture, n: number, seed = 0): Matrix {
   checkInteger("sampleMixture", "n", n, 1);
-  const d = means.shape[1]!;
+  const [, d] = checkMixture("sampleMixture", { weights, means, variance });
   const draw = random(seed);
   const x = new Float64Array(n * d);
   for (let i = 0; i < n; i++) {
@@ -224,7 +222,7 @@ export function sampleMixture({ weights, means, variance }: Mixture, n: number, 
  * @param x n×d
  * @param alphaBar of the noise level, in [0, 1]
  * @returns the gradient of the log-density, n×d; the expected clean data, n×d; and the log-density, n numbers, in nats
- * @throws RangeError if alphaBar is out of range, the dimensions differ, or a number is not finite
+ * @throws RangeError if alphaBar is out of range, the dimensions differ, the mixture is none, or a number is not finite
  * @example
  * const gaussian = { weights: [1], means: matrix([[0]]), variance: 0.25 };
  * toRows(mixtureScore(gaussian, matrix([[1]]), 0.5).mean) // [[0.2828]]
@@ -236,7 +234,7 @@ export function mixtureScore(
 ): { readonly score: Matrix; readonly mean: Matrix; readonly logDensity: Float64Array } {
   checkNumber("mixtureScore", "alphaBar", alphaBar, { min: 0, max: 1 });
   const [n, d] = checkMatrix("mixtureScore", "x", x);
-  const [k, dimensions] = checkMatrix("mixtureScore", "means", means);
+  const [k, dimensions] = checkMixture("mixtureScore", { weights, means, variance });
   if (d !== dimensions) throw new RangeError(`mixtureScore: x must have ${dimensions} columns, got ${d}`);
   const signal = Math.sqrt(alphaBar);
   const spread = alphaBar * variance + 1 - alphaBar; // of each component after the noise
@@ -291,11 +289,11 @@ export interface DenoiserOptions {
   readonly schedule: NoiseSchedule;
   /** what the network's output means, default 'v' */
   readonly prediction?: "eps" | "x0" | "v";
-  /** optimizer steps, default 1500 */
+  /** optimizer steps, default 1000 */
   readonly steps?: number;
   /** units of each of three hidden layers, default 48 */
   readonly hidden?: number;
-  /** points in a batch, default 64 */
+  /** points in a batch, default 128 */
   readonly batch?: number;
   /** of AdamW without decay of weights, falling linearly to 0; default 4e-3 */
   readonly learningRate?: number;
@@ -326,7 +324,7 @@ export interface DenoiserState {
  * [...trainDenoiserSteps(sampleMixture(ringMixture(), 500), options)].length // 2
  */
 export function* trainDenoiserSteps(data: Matrix, options: DenoiserOptions): Generator<DenoiserState> {
-  const { schedule, prediction = "v", steps = 1500, hidden = 48, batch = 64 } = options;
+  const { schedule, prediction = "v", steps = 1000, hidden = 48, batch = 128 } = options;
   const { learningRate = 4e-3, frequencies = 4, seed = 0 } = options;
   const [n, d] = checkMatrix("trainDenoiserSteps", "data", data);
   checkChoice("trainDenoiserSteps", "prediction", prediction, ["eps", "x0", "v"]);
@@ -379,6 +377,31 @@ export function* trainDenoiserSteps(data: Matrix, options: DenoiserOptions): Gen
   for (const { step, loss } of training) yield { step, loss, denoiser };
 }
 
+/**
+ * How far a denoiser is from the noise at one level: the mean of |ε − ε̂|² over points and coordinates. Even the best one is not at 0.
+ *
+ * @param x0 n×d, clean data
+ * @param options.seed of the noise, default 0
+ * @throws RangeError if t is not in [1, T], or a number is not finite
+ * @example
+ * const schedule = noiseSchedule("cosine", 50);
+ * const ring = ringMixture();
+ * noiseLoss(exactDenoiser(ring, schedule), sampleMixture(ring, 1000), { schedule, t: 50 }) < 0.01 // true
+ */
+export function noiseLoss(
+  { prediction, predict }: Denoiser,
+  x0: Matrix,
+  { schedule, t, seed = 0 }: { readonly schedule: NoiseSchedule; readonly t: number; readonly seed?: number },
+): number {
+  checkInteger("noiseLoss", "t", t, 1, schedule.steps);
+  const [n, d] = checkMatrix("noiseLoss", "x0", x0);
+  const eps = normalMatrix(n, d, random(seed));
+  const xt = qSample(x0, t, eps, schedule);
+  const found = convertPrediction(predict(xt, t), { from: prediction, to: "eps", xt, alphaBar: schedule.alphaBar[t]! });
+  const errors = rowMajor(combined(1, eps, -1, found));
+  return errors.reduce((sum, error) => sum + error ** 2, 0) / errors.length;
+}
+
 /** How points are drawn. */
 export interface SampleOptions {
   readonly schedule: NoiseSchedule;
@@ -392,7 +415,7 @@ export interface SampleOptions {
   readonly eta?: number;
   /** of ancestral sampling: 'posterior' (default), β̃, or 'beta', β; the last step adds none */
   readonly variance?: "posterior" | "beta";
-  /** the steps to visit, decreasing, from T on; default all of them. 0 comes last by itself */
+  /** the steps to visit, decreasing, the first as if it were pure noise; default T … 1. 0 comes last by itself */
   readonly timesteps?: readonly number[];
   /** largest size of a coordinate of the predicted clean data; default Infinity */
   readonly clip?: number;
@@ -413,7 +436,8 @@ export interface SampleState {
 /**
  * Points from noise, one state per step, the noise itself first.
  *
- * @throws RangeError if an option is out of range, the timesteps do not decrease within [1, T], or a coordinate is no longer finite (it names the step)
+ * @throws RangeError if an option is out of range, the timesteps are none or do not decrease within [1, T], or a coordinate is no
+ * longer finite (it names the step)
  * @see Ho et al. 2020, algorithm 2; Song, Meng, Ermon 2021, equation 12
  * @example
  * const schedule = noiseSchedule("cosine", 10);
@@ -431,13 +455,14 @@ export function* sampleSteps(denoiser: Denoiser, options: SampleOptions): Genera
   checkNumber("sampleSteps", "eta", eta, { min: 0, max: 1 });
   checkNumber("sampleSteps", "clip", clip, { above: 0, max: Infinity });
   if (guidance) checkNumber("sampleSteps", "guidance.weight", guidance.weight, { min: 0 });
+  checkInteger("sampleSteps", "the number of timesteps", steps.length, 1, T);
   for (const [i, t] of steps.entries())
     checkInteger("sampleSteps", `timesteps[${i}]`, t, 1, i === 0 ? T : steps[i - 1]! - 1);
 
   const draw = random(seed);
-  const noise = () => matrixOver(Float64Array.from({ length: n * d }, draw.normal), n, d);
+  const noise = () => normalMatrix(n, d, draw);
   let x = noise();
-  yield { t: steps[0] ?? 0, x };
+  yield { t: steps[0]!, x };
   for (const [i, t] of steps.entries()) {
     const before = steps[i + 1] ?? 0;
     const [now, next] = [schedule.alphaBar[t]!, schedule.alphaBar[before]!];
@@ -474,8 +499,8 @@ export function sample(denoiser: Denoiser, options: SampleOptions): Matrix {
  * How well samples fit a mixture.
  *
  * @param x n×d
- * @returns share of the samples within 4σ of a centre, and how many centres get at least a fifth of their share of those
- * @throws RangeError if the dimensions differ or a number is not finite
+ * @returns share of the samples within 4σ of their nearest centre, and how many centres get at least a fifth of weight·n of those
+ * @throws RangeError if the dimensions differ, the mixture is none, or a number is not finite
  * @example
  * mixtureQuality(ringMixture(), sampleMixture(ringMixture(), 2000)).covered // 8
  */
@@ -484,22 +509,32 @@ export function mixtureQuality(
   x: Matrix,
 ): { readonly highQuality: number; readonly covered: number } {
   const [n, d] = checkMatrix("mixtureQuality", "x", x);
-  if (d !== means.shape[1]) throw new RangeError(`mixtureQuality: x must have ${means.shape[1]} columns, got ${d}`);
+  const [k, dimensions] = checkMixture("mixtureQuality", { weights, means, variance });
+  if (d !== dimensions) throw new RangeError(`mixtureQuality: x must have ${dimensions} columns, got ${d}`);
   const counts = weights.map(() => 0);
   for (let i = 0; i < n; i++) {
-    for (let k = 0; k < weights.length; k++) {
+    let [nearest, least] = [0, Infinity];
+    for (let c = 0; c < k; c++) {
       let distance = 0;
-      for (let j = 0; j < d; j++) distance += (x.get(i, j) - means.get(k, j)) ** 2;
-      if (distance <= 16 * variance) counts[k]!++;
+      for (let j = 0; j < d; j++) distance += (x.get(i, j) - means.get(c, j)) ** 2;
+      if (distance < least) [nearest, least] = [c, distance];
     }
+    if (least <= 16 * variance) counts[nearest]!++; // the nearest only: no point counts twice
   }
   return {
     highQuality: counts.reduce((sum, count) => sum + count, 0) / n,
-    covered: counts.filter((count, k) => count >= 0.2 * weights[k]! * n).length,
+    covered: counts.filter((count, c) => count >= 0.2 * weights[c]! * n).length,
   };
 }
 
 // ---- what they are made of ----
+
+/** n×d entries N(0, 1). */
+function normalMatrix(n: number, d: number, draw: Random): Matrix {
+  const x = new Float64Array(n * d);
+  for (let i = 0; i < x.length; i++) x[i] = draw.normal();
+  return matrixOver(x, n, d);
+}
 
 /** a·x + b·y, entry by entry. */
 function combined(a: number, x: Matrix, b: number, y: Matrix): Matrix {
@@ -537,6 +572,17 @@ function stillFinite(x: Matrix, t: number): Matrix {
   const bad = rowMajor(x).find((value) => !Number.isFinite(value));
   if (bad !== undefined) throw new RangeError(`sampleSteps: points must stay finite, got ${bad} in step ${t}`);
   return x;
+}
+
+/** Returns the number of components and the dimension. */
+function checkMixture(caller: string, { weights, means, variance }: Mixture): readonly [k: number, d: number] {
+  const [k, d] = checkMatrix(caller, "means", means);
+  checkInteger(caller, "the number of weights", weights.length, k, k);
+  for (const [i, weight] of weights.entries()) checkNumber(caller, `weights[${i}]`, weight, { above: 0, max: 1 });
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  checkNumber(caller, "the sum of the weights", total, { min: 1 - 1e-9, max: 1 + 1e-9 });
+  checkNumber(caller, "variance", variance, { above: 0 });
+  return [k, d];
 }
 
 function checkSameShape(caller: string, matrices: Readonly<Record<string, Matrix>>): void {
