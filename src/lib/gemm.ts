@@ -90,6 +90,7 @@ export function gemm<T extends Floats>(
   } else {
     C.fill(0);
     if (m < TILE_ROWS && B.stride[1] === 1) multiplyRows(m, n, k, A, B, C);
+    else if (n === 1 && A.stride[0] === 1) multiplyRows(1, m, k, swapped(B), swapped(A), C);
     else multiplyPlainly(m, n, k, A, B, { data: C, stride: [n, 1], offset: 0 });
   }
   return C;
@@ -156,7 +157,10 @@ function pack<T extends Floats>(
   }
 }
 
-/** C += A·B for few rows of A, such as a single one: each row of B is read from its start to its end. */
+/**
+ * C += A·B for few rows of A, such as a single one: each row of B is read from its start to its end. A single column of C is a row
+ * of Cᵀ = BᵀAᵀ.
+ */
 function multiplyRows<T extends Floats>(m: number, n: number, k: number, a: Strided<T>, b: Strided<T>, z: T) {
   const [x, y] = [a.data, b.data];
   for (let i = 0; i < m; i++) {

@@ -128,9 +128,12 @@ describe.each(types)("$name", ({ like, round }) => {
     );
   });
 
-  test("transposed operands of several blocks", () => {
+  test.each([
+    [140, 521, 270],
+    [140, 1, 270],
+    [5, 1, 3],
+  ])("transposed operands: %i×%i, sums of %i", (m, n, k) => {
     const source = random(4);
-    const [m, n, k] = [140, 521, 270];
     const a = make(like, m * k, () => wild(source));
     const b = make(like, k * n, () => wild(source));
     const expected = naive(m, n, k, a, b, round);
