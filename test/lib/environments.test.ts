@@ -1,15 +1,25 @@
 import { describe, expect, test } from "vitest";
 import { policyEvaluation, valueIteration, valueIterationSteps } from "../../src/lib/dynamic-programming.js";
 import {
+  Bandit,
+  CartPole,
+  cartPoleStep,
   cliffWalking,
+  type Environment,
   frozenLake,
   gridWorld4x4,
+  kArmedTestbed,
   maximizationBiasMdp,
+  randomWalk,
+  scalarLqr,
+  shortCorridor,
   TabularEnvironment,
   type TabularMdp,
+  vectorized,
 } from "../../src/lib/environments.js";
 import { ConvergenceError } from "../../src/lib/errors.js";
 import { matrix, row } from "../../src/lib/matrix.js";
+import { random } from "../../src/lib/random.js";
 
 const worlds: readonly (readonly [string, TabularMdp])[] = [
   ["grid", gridWorld4x4()],
@@ -19,6 +29,9 @@ const worlds: readonly (readonly [string, TabularMdp])[] = [
   ["large lake", frozenLake({ map: "8x8" })],
   ["dry lake", frozenLake({ slippery: false })],
   ["maximisation bias", maximizationBiasMdp({ actions: 7 })],
+  ["walk of 5", randomWalk()],
+  ["walk of 19", randomWalk({ states: 19 })],
+  ["corridor", shortCorridor()],
 ];
 const uniform = ({ stateCount, actionCount }: TabularMdp) =>
   matrix(Array.from({ length: stateCount }, () => Array<number>(actionCount).fill(1 / actionCount)));
@@ -130,5 +143,241 @@ describe("dynamic programming", () => {
     expect(() => valueIterationSteps(cliffWalking(), { epsilonSoft: 2 }).next()).toThrow(
       new RangeError("valueIteration: epsilonSoft must be a finite number in [0, 1], got 2"),
     );
+  });
+});
+
+const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+
+describe("chains of Sutton and Barto", () => {
+  test("random walks: the printed values of examples 6.2 and 7.1", () => {
+    const values = (mdp: TabularMdp) => policyEvaluation(mdp, uniform(mdp)).V;
+    const five = values(randomWalk());
+    for (let s = 1; s <= 5; s++) expect(five[s]).toBeCloseTo(s / 6, 10);
+    const nineteen = values(randomWalk({ states: 19 }));
+    for (let s = 1; s <= 19; s++) expect(nineteen[s]).toBeCloseTo((s - 10) / 10, 10);
+    expect(values(randomWalk({ states: 7, left: 5 }))[4]).toBeCloseTo(3, 10);
+    expect(randomWalk({ states: 19 }).initialDistribution[10]).toBe(1);
+  });
+
+  test("the corridor is worth −2(2 − p)/(p(1 − p)), at best −(6 + 4√2); the agent sees nothing", () => {
+    const corridor = shortCorridor();
+    const worth = (p: number) => policyEvaluation(corridor, matrix(Array.from({ length: 4 }, () => [1 - p, p]))).V[0]!;
+    for (const p of [0.1, 0.5, 0.95]) expect(worth(p) / ((-2 * (2 - p)) / (p * (1 - p)))).toBeCloseTo(1, 9);
+    expect(worth(2 - Math.SQRT2)).toBeCloseTo(-(6 + 4 * Math.SQRT2), 9);
+    const env = new TabularEnvironment(corridor);
+    const seen = [env.reset().observation, ...[1, 1, 1, 0, 1].map((a) => env.step(a).observation)];
+    expect(seen).toEqual([0, 0, 0, 0, 0, 0]); // 0 → 1 → 0 → 1 → 2 → the end
+    expect(() => env.step(0)).toThrow(new RangeError("TabularEnvironment: reset must be called before step"));
+  });
+});
+
+describe("CartPole", () => {
+  test("ten steps of Gymnasium 1.3.0's CartPole-v1", () => {
+    let state = Float64Array.of(0.01, -0.02, 0.03, 0.04);
+    for (const action of [1, 0, 1, 1, 0, 0, 1, 0, 1, 0]) state = cartPoleStep(state, action) as typeof state;
+    const expected = [0.033008390428920745, -0.022591187585420697, 0.003821465246233716, 0.09714176712333417];
+    for (const [i, value] of expected.entries()) expect(Math.abs(state[i]! - value)).toBeLessThan(1e-12);
+  });
+
+  const lasts = (env: CartPole, policy: (state: Float64Array) => number, from?: number[]) => {
+    let { observation } = env.reset(from);
+    for (let steps = 1; ; steps++) {
+      const step = env.step(policy(observation));
+      if (step.reward !== 1) throw new Error(`reward ${step.reward}`);
+      if (step.terminated || step.truncated) return { steps, ...step };
+      observation = step.observation;
+    }
+  };
+
+  test("pushing right falls after 9 steps, a rule of thumb lasts to the clock, chance 22.2 steps", () => {
+    expect(lasts(new CartPole(), () => 1, [0, 0, 0, 0])).toMatchObject({
+      steps: 9,
+      terminated: true,
+      truncated: false,
+    });
+    const balance = (s: Float64Array) => Number(s[2]! + 0.5 * s[3]! > 0);
+    expect(lasts(new CartPole(), balance, [0, 0, 0.05, 0])).toMatchObject({
+      steps: 500,
+      terminated: false,
+      truncated: true,
+    });
+    expect(lasts(new CartPole({ maxSteps: 9 }), () => 1, [0, 0, 0, 0])).toMatchObject({
+      terminated: true,
+      truncated: false,
+    });
+    // Beyond 2.4 m on the left as on the right.
+    for (const side of [-1, 1]) {
+      const away = lasts(new CartPole(), balance, [side * 2.39, side, 0, 0]);
+      expect([away.terminated, Math.abs(away.observation[0]!) > 2.4, away.steps < 50]).toEqual([true, true, true]);
+    }
+    const draw = random(5);
+    const env = new CartPole({ seed: 5 });
+    // The standard deviation of an episode's length is about 12, that of the mean of 3000 0.22.
+    expect(
+      Math.abs(mean(Array.from({ length: 3000 }, () => lasts(env, () => draw.integer(2)).steps)) - 22.2),
+    ).toBeLessThan(1.1);
+  });
+
+  test("starts are within ±0.05, the same for the same seed; observations are copies", () => {
+    const starts = (seed: number) => {
+      const env = new CartPole({ seed });
+      return Array.from({ length: 50 }, () => [...env.reset().observation]);
+    };
+    expect(starts(1)).toEqual(starts(1));
+    expect(starts(1)).not.toEqual(starts(2));
+    const all = starts(1).flat();
+    expect(Math.max(...all)).toBeLessThan(0.05);
+    expect(Math.min(...all)).toBeGreaterThanOrEqual(-0.05);
+    expect(Math.max(...all)).toBeGreaterThan(0.045);
+    const env = new CartPole();
+    const from = [0, 0, 0, 0];
+    env.reset(from).observation.fill(9);
+    env.step(1).observation.fill(9);
+    expect(env.step(0).observation).toEqual(cartPoleStep(cartPoleStep([0, 0, 0, 0], 1), 0));
+    expect(from).toEqual([0, 0, 0, 0]);
+  });
+
+  test("bad input", () => {
+    const env = new CartPole();
+    expect(() => env.step(0)).toThrow(new RangeError("CartPole: reset must be called before step"));
+    expect(() => env.reset([1, 2])).toThrow(new RangeError("CartPole: state must have length 4, got 2"));
+    env.reset();
+    expect(() => env.step(2)).toThrow(new RangeError("cartPoleStep: action must be an integer in [0, 1], got 2"));
+    expect(() => cartPoleStep([0, 0, Number.NaN, 0], 0)).toThrow(
+      new RangeError("cartPoleStep: state must be finite, got NaN at 2"),
+    );
+    expect(() => new CartPole({ maxSteps: 0 })).toThrow(
+      new RangeError("CartPole: maxSteps must be an integer at least 1, got 0"),
+    );
+    lasts(env, () => 1);
+    expect(() => env.step(1)).toThrow(new RangeError("CartPole: reset must be called before step"));
+  });
+});
+
+test("several environments start over by themselves and keep the last observation", () => {
+  const both = vectorized<number>((i) => new TabularEnvironment(cliffWalking(), { seed: i, maxSteps: 2 + i }), 2);
+  expect(both.reset()).toEqual([36, 36]);
+  expect(both.step([0, 0]).map(({ observation }) => observation)).toEqual([24, 24]);
+  const [first, second] = both.step([0, 1]);
+  expect(first).toEqual({ observation: 36, reward: -1, terminated: false, truncated: true, finalObservation: 12 });
+  expect(second).toEqual({
+    observation: 25,
+    reward: -1,
+    terminated: false,
+    truncated: false,
+    finalObservation: undefined,
+  });
+  expect(both.step([0, 0]).map(({ observation, finalObservation }) => [observation, finalObservation])).toEqual([
+    [24, undefined],
+    [36, 13],
+  ]);
+  expect(() => both.step([0])).toThrow(new RangeError("vectorized: there must be an action for each of 2, got 1"));
+  expect(() => vectorized(() => new CartPole(), 0)).toThrow(
+    new RangeError("vectorized: n must be an integer at least 1, got 0"),
+  );
+  const fallen = vectorized<Float64Array>((seed) => new CartPole({ seed }), 1);
+  fallen.reset();
+  const steps = Array.from({ length: 12 }, () => fallen.step([1])[0]!);
+  const end = steps.find(({ terminated }) => terminated)!;
+  expect(Math.abs(end.finalObservation![2]!)).toBeGreaterThan(0.2);
+  expect(Math.abs(end.observation[2]!)).toBeLessThan(0.05);
+});
+
+describe("scalar linear-quadratic system", () => {
+  test("the average cost of u = −Kx is (q + rK²)s²/(1 − (a − bK)²)", () => {
+    const { a, b, q, r, noise, K } = { a: 0.9, b: 2, q: 3, r: 0.5, noise: 0.7, K: 0.3 };
+    const env: Environment = scalarLqr({ a, b, q, r, noise, seed: 1 });
+    let { observation: x } = env.reset();
+    let cost = 0;
+    for (let t = 0; t < 200_000; t++) {
+      const step = env.step(-K * x);
+      cost -= step.reward / 200_000;
+      x = step.observation;
+    }
+    // x is nearly white (a − bK = 0.3), so that the relative deviation is about √(2/200,000)·1.1 = 0.4 %.
+    expect(cost / (((q + r * K * K) * noise * noise) / (1 - (a - b * K) ** 2))).toBeCloseTo(1, 1.5);
+  });
+
+  test("a clock, and bad input", () => {
+    const env = scalarLqr({ maxSteps: 2 });
+    expect(() => env.step(0)).toThrow(new RangeError("scalarLqr: reset must be called before step"));
+    env.reset();
+    expect([env.step(0).truncated, env.step(0).truncated]).toEqual([false, true]);
+    expect(() => env.step(0)).toThrow(new RangeError("scalarLqr: reset must be called before step"));
+    env.reset();
+    expect(() => env.step(Number.NaN)).toThrow(new RangeError("scalarLqr: action must be a finite number, got NaN"));
+    expect(() => scalarLqr({ r: -1 })).toThrow(
+      new RangeError("scalarLqr: r must be a finite number in [0, Infinity), got -1"),
+    );
+    expect(() => scalarLqr({ a: Infinity })).toThrow(
+      new RangeError("scalarLqr: a must be a finite number, got Infinity"),
+    );
+    expect(() => scalarLqr({ maxSteps: 0 })).toThrow(
+      new RangeError("scalarLqr: maxSteps must be an integer at least 1, got 0"),
+    );
+  });
+});
+
+describe("bandits", () => {
+  test("rewards have the arm's mean; those of Bernoulli arms are 0 or 1, normal ones have variance 1", () => {
+    const coin = new Bandit({ means: [0.2, 0.7, 0.7], seed: 3 });
+    const heads = Array.from({ length: 10_000 }, () => coin.pull(1));
+    expect(new Set(heads)).toEqual(new Set([0, 1]));
+    expect(Math.abs(mean(heads) - 0.7)).toBeLessThan(0.023); // five standard errors
+    expect(coin.best).toBe(1);
+    const normal = new Bandit({ means: [5, -3], reward: "gaussian", seed: 4 });
+    const pays = Array.from({ length: 10_000 }, () => normal.pull(1));
+    expect(Math.abs(mean(pays) + 3)).toBeLessThan(0.05);
+    expect(Math.abs(mean(pays.map((x) => (x + 3) ** 2)) - 1)).toBeLessThan(0.07);
+    expect([...normal.means]).toEqual([5, -3]);
+    normal.means.fill(0);
+    expect(normal.best).toBe(0);
+  });
+
+  test("drift moves every mean at every pull", () => {
+    const pulls = 400;
+    const ends = Array.from({ length: 200 }, (_, seed) => {
+      const bandit = new Bandit({ means: [0, 0], reward: "gaussian", drift: 0.05, seed });
+      for (let t = 0; t < pulls; t++) bandit.pull(0);
+      return bandit.means;
+    });
+    // After 400 pulls the standard deviation is 0.05·√400 = 1; of its square over 200 tasks 10 %.
+    for (const arm of [0, 1]) expect(Math.abs(mean(ends.map((means) => means[arm]! ** 2)) - 1)).toBeLessThan(0.5);
+  });
+
+  test("the testbed's means are N(0, 1), each seed has its own", () => {
+    const all = Array.from({ length: 500 }, (_, seed) => [...kArmedTestbed({ seed }).means]).flat();
+    expect(all.length).toBe(5000);
+    expect(Math.abs(mean(all))).toBeLessThan(0.071);
+    expect(Math.abs(mean(all.map((x) => x * x)) - 1)).toBeLessThan(0.1);
+    expect(new Set(all).size).toBe(5000);
+    const pays = (seed: number) => {
+      const task = kArmedTestbed({ arms: 3, seed });
+      return [0, 1, 2].map((arm) => task.pull(arm));
+    };
+    expect(pays(1)).toEqual(pays(1));
+    expect(pays(1)).not.toEqual(pays(2));
+  });
+
+  test.each<[string, () => unknown]>([
+    ["Bandit: arm must be an integer in [0, 1], got 2", () => new Bandit({ means: [0, 1] }).pull(2)],
+    ["Bandit: means[1] must be a finite number in [0, 1], got 1.5", () => new Bandit({ means: [0, 1.5] })],
+    ["Bandit: means must be finite, got NaN at 0", () => new Bandit({ means: [Number.NaN], reward: "gaussian" })],
+    ["Bandit: number of means must be an integer at least 1, got 0", () => new Bandit({ means: [] })],
+    ["Bandit: drift must be a finite number in [0, 0], got 0.1", () => new Bandit({ means: [0.5], drift: 0.1 })],
+    [
+      "Bandit: drift must be a finite number in [0, Infinity), got -1",
+      () => new Bandit({ means: [0.5], reward: "gaussian", drift: -1 }),
+    ],
+    [
+      "Bandit: reward must be one of 'bernoulli', 'gaussian', got 'beta'",
+      () => new Bandit({ means: [0.5], reward: "beta" as "bernoulli" }),
+    ],
+    ["kArmedTestbed: arms must be an integer at least 1, got 0", () => kArmedTestbed({ arms: 0 })],
+    ["randomWalk: states must be odd, got 4", () => randomWalk({ states: 4 })],
+    ["randomWalk: states must be an integer at least 3, got 1", () => randomWalk({ states: 1 })],
+    ["randomWalk: left must be a finite number, got NaN", () => randomWalk({ left: Number.NaN })],
+  ])("RangeError: %s", (message, call) => {
+    expect(call).toThrow(new RangeError(message));
   });
 });
