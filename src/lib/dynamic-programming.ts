@@ -31,8 +31,21 @@ export interface ValueIterationOptions {
   readonly maxIter?: number;
 }
 
-/** Σ over outcomes of P·(r + γ V(s′)), with nothing after the end. */
-function backup(mdp: TabularMdp, state: number, action: number, V: ArrayLike<number>, gamma: number): number {
+/**
+ * Σ over outcomes of P·(r + γ V(s′)), with nothing after the end: the mean target of an action.
+ *
+ * @example
+ * const pay = (s: number, a: number) => [{ probability: 1, nextState: 1, reward: a, terminated: s === 1 }];
+ * const mdp = { stateCount: 2, actionCount: 2, initialDistribution: Float64Array.of(1, 0), transitions: pay };
+ * [0, 1].map((state) => expectedTarget(mdp, state, 1, [0, 4], 0.5)) // [3, 1]
+ */
+export function expectedTarget(
+  mdp: TabularMdp,
+  state: number,
+  action: number,
+  V: ArrayLike<number>,
+  gamma: number,
+): number {
   let value = 0;
   for (const { probability, nextState, reward, terminated } of mdp.transitions(state, action)) {
     value += probability * (reward + (terminated ? 0 : gamma * V[nextState]!));
@@ -74,7 +87,7 @@ export function policyEvaluation(
     for (let s = 0; s < n; s++) {
       let value = 0;
       for (let a = 0; a < m; a++) {
-        Q.set(s, a, backup(mdp, s, a, V, gamma));
+        Q.set(s, a, expectedTarget(mdp, s, a, V, gamma));
         value += policy.get(s, a) * Q.get(s, a);
       }
       change = Math.max(change, Math.abs(value - V[s]!) / Math.max(1, Math.abs(value)));
@@ -111,7 +124,7 @@ export function* valueIterationSteps(
     change = 0;
     for (let s = 0; s < n; s++) {
       for (let a = 0; a < m; a++) {
-        const value = backup(mdp, s, a, V, gamma);
+        const value = expectedTarget(mdp, s, a, V, gamma);
         change = Math.max(change, Math.abs(value - Q.get(s, a)));
         next.set(s, a, value);
       }
