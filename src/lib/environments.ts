@@ -250,18 +250,20 @@ export function frozenLake({ map = "4x4", slippery = true }: { map?: keyof typeo
 }
 
 /**
- * Sutton and Barto's example 6.7: from state 0, right (action 0) ends with reward 0, left (1) leads without reward to state 1, where
- * each of the actions ends with a reward of mean −0.1 and variance 1: −1.1 or 0.9 (theirs is normal). In state 0 the actions from 2
- * on are as action 0.
+ * Sutton and Barto's example 6.7: from state 0, right ends with reward 0, left leads without reward to state 1, where each of the
+ * actions ends with a reward of mean −0.1 and variance 1: −1.1 or 0.9 (theirs is normal). State 0 has as many actions as state 1, so
+ * even ones are right and odd ones left.
  *
- * @throws RangeError unless there are at least 2 actions
+ * @param options.actions default 10; an even number, so that half of them are left
+ * @throws RangeError unless there are at least 2 actions, and as many of each kind
  * @example
  * maximizationBiasMdp().transitions(1, 4).map(({ reward }) => reward) // [-1.1, 0.9]
  */
 export function maximizationBiasMdp({ actions = 10 } = {}): TabularMdp {
   checkInteger("maximizationBiasMdp", "actions", actions, 2);
+  if (actions % 2 === 1) throw new RangeError(`maximizationBiasMdp: actions must be even, got ${actions}`);
   return tabular(2, actions, 0, (state, action) => {
-    if (state === 0) return [{ probability: 1, nextState: 1, reward: 0, terminated: action !== 1 }];
+    if (state === 0) return [{ probability: 1, nextState: 1, reward: 0, terminated: action % 2 === 0 }];
     return [-1.1, 0.9].map((reward) => ({ probability: 0.5, nextState: 1, reward, terminated: true }));
   });
 }

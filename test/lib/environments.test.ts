@@ -28,7 +28,7 @@ const worlds: readonly (readonly [string, TabularMdp])[] = [
   ["lake", frozenLake()],
   ["large lake", frozenLake({ map: "8x8" })],
   ["dry lake", frozenLake({ slippery: false })],
-  ["maximisation bias", maximizationBiasMdp({ actions: 7 })],
+  ["maximisation bias", maximizationBiasMdp({ actions: 6 })],
   ["walk of 5", randomWalk()],
   ["walk of 19", randomWalk({ states: 19 })],
   ["corridor", shortCorridor()],
@@ -157,6 +157,16 @@ describe("chains of Sutton and Barto", () => {
     for (let s = 1; s <= 19; s++) expect(nineteen[s]).toBeCloseTo((s - 10) / 10, 10);
     expect(values(randomWalk({ states: 7, left: 5 }))[4]).toBeCloseTo(3, 10);
     expect(randomWalk({ states: 19 }).initialDistribution[10]).toBe(1);
+  });
+
+  test("example 6.7: half of the actions are left; what is noise there has mean −0.1 and variance 1", () => {
+    const mdp = maximizationBiasMdp({ actions: 6 });
+    const ends = [0, 1, 2, 3, 4, 5].map((a) => mdp.transitions(0, a).map(({ terminated }) => terminated));
+    expect(ends).toEqual([[true], [false], [true], [false], [true], [false]]);
+    const rewards = mdp.transitions(1, 5).map(({ reward }) => reward);
+    expect(mean(rewards)).toBeCloseTo(-0.1, 15);
+    expect(mean(rewards.map((r) => (r + 0.1) ** 2))).toBeCloseTo(1, 15);
+    expect(valueIteration(mdp).V[0]).toBe(0);
   });
 
   test("the corridor is worth −2(2 − p)/(p(1 − p)), at best −(6 + 4√2); the agent sees nothing", () => {
@@ -373,6 +383,7 @@ describe("bandits", () => {
       "Bandit: reward must be one of 'bernoulli', 'gaussian', got 'beta'",
       () => new Bandit({ means: [0.5], reward: "beta" as "bernoulli" }),
     ],
+    ["maximizationBiasMdp: actions must be even, got 3", () => maximizationBiasMdp({ actions: 3 })],
     ["kArmedTestbed: arms must be an integer at least 1, got 0", () => kArmedTestbed({ arms: 0 })],
     ["randomWalk: states must be odd, got 4", () => randomWalk({ states: 4 })],
     ["randomWalk: states must be an integer at least 3, got 1", () => randomWalk({ states: 1 })],
