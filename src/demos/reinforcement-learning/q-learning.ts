@@ -142,7 +142,8 @@ export function* qLearningSteps(mdp: TabularMdp, options: QLearningOptions = {})
       const { observation: next, reward, terminated, truncated } = environment.step(action);
       done = terminated || truncated;
       const following = act(next);
-      const [own, other] = isDouble && draw.uniform() < 0.5 ? [second, first] : [first, second];
+      const own = isDouble && draw.uniform() < 0.5 ? second : first;
+      const other = own === first ? second : first;
       let value = 0; // nothing comes after the end (1)
       if (!terminated) {
         if (algorithm === "q-learning")
@@ -161,20 +162,54 @@ export function* qLearningSteps(mdp: TabularMdp, options: QLearningOptions = {})
       visits[at]!++;
       own[at]! += (typeof alpha === "number" ? alpha : stepSize(alpha, visits[at]!)) * tdError;
       if (isDouble) sum[at] = first[at]! + second[at]!;
-      yield {
-        episode,
-        state,
-        action,
-        reward,
-        tdError,
-        done,
-        truncated,
-        get Q() {
-          return matrixOver(isDouble ? sum.map((value) => value / 2) : first, n, m);
-        },
-      };
-      [state, action] = [next, following];
+      yield new Snapshot(episode, state, action, reward, tdError, done, truncated, tables, isDouble, m);
+      state = next;
+      action = following;
     }
+  }
+}
+
+/** A step, with Q made only where it is read. */
+class Snapshot implements QLearningState {
+  readonly episode: number;
+  readonly state: number;
+  readonly action: number;
+  readonly reward: number;
+  readonly tdError: number;
+  readonly done: boolean;
+  readonly truncated: boolean;
+  readonly #tables: readonly [Float64Array, Float64Array];
+  readonly #isDouble: boolean;
+  readonly #m: number;
+
+  constructor(
+    episode: number,
+    state: number,
+    action: number,
+    reward: number,
+    tdError: number,
+    done: boolean,
+    truncated: boolean,
+    tables: readonly [Float64Array, Float64Array],
+    isDouble: boolean,
+    m: number,
+  ) {
+    this.episode = episode;
+    this.state = state;
+    this.action = action;
+    this.reward = reward;
+    this.tdError = tdError;
+    this.done = done;
+    this.truncated = truncated;
+    this.#tables = tables;
+    this.#isDouble = isDouble;
+    this.#m = m;
+  }
+
+  get Q(): Matrix {
+    const [first, second] = this.#tables;
+    const values = this.#isDouble ? first.map((value, at) => (value + second[at]!) / 2) : first;
+    return matrixOver(values, values.length / this.#m, this.#m);
   }
 }
 
