@@ -278,16 +278,22 @@ export function softened(policy: Int32Array, actions: number, epsilon: number): 
  * Two states with features 1 and 2 and no rewards, of which only the first, 1 → 2, is updated: w ← w + α(γ·2w − w). Bootstrapping,
  * approximation and off-policy updates together.
  *
+ * @param options.both whether after each of these updates the second state, 2 → the end, is updated too: w ← w + α(0 − 2w)·2; default
+ * false
  * @returns w after each of the steps, from w = 1 on
+ * @throws RangeError if an option is outside its range
  * @example
  * linearDivergence({ alpha: 0.5, gamma: 0.9, steps: 2 }) // [1, 1.4, 1.96]
  */
-export function linearDivergence({ alpha = 0.1, gamma = 0.99, steps = 10 } = {}): Float64Array {
+export function linearDivergence({ alpha = 0.1, gamma = 0.99, steps = 10, both = false } = {}): Float64Array {
   checkNumber("linearDivergence", "alpha", alpha, { above: 0, max: 1 });
   checkNumber("linearDivergence", "gamma", gamma, { min: 0, max: 1 });
   checkInteger("linearDivergence", "steps", steps, 0);
   const w = new Float64Array(steps + 1).fill(1);
-  for (let t = 0; t < steps; t++) w[t + 1] = w[t]! + alpha * (gamma * 2 * w[t]! - w[t]!);
+  for (let t = 0; t < steps; t++) {
+    w[t + 1] = w[t]! + alpha * (gamma * 2 * w[t]! - w[t]!);
+    if (both) w[t + 1]! += alpha * (0 - 2 * w[t + 1]!) * 2;
+  }
   return w;
 }
 
