@@ -1,16 +1,38 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  leaves,
+  NonFiniteError,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from "../../src/demos/deep-learning-foundations/backpropagation.js";
+import {
+  type Batch,
   DivergenceError,
+  type DqnOptions,
+  dqn,
+  dqnLoss,
+  dqnSteps,
+  dqnTargets,
   greedyPolicy,
+  greedyReturns,
   linearDivergence,
+  nStepFixedPoint,
+  type QNetwork,
   qLearning,
   qLearningSteps,
+  qValues,
+  ReplayBuffer,
   softened,
 } from "../../src/demos/reinforcement-learning/q-learning.js";
+import { AdamW } from "../../src/demos/training-fundamentals/adam-and-adamw.js";
 import { cliffFigure } from "../../src/figures/reinforcement-learning/q-learning.js";
 import { policyEvaluation, valueIteration, valueIterationSteps } from "../../src/lib/dynamic-programming.js";
 import {
+  CartPole,
   cliffWalking,
+  type Environment,
   frozenLake,
   gridWorld4x4,
   maximizationBiasMdp,
@@ -19,6 +41,7 @@ import {
 import { type Matrix, matrix, maxAbsDifference, row, rowMajor, toRows } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
+import { withTensorFlow } from "../parity.js";
 
 const { claim, oracle } = concept("reinforcement-learning/q-learning");
 
@@ -110,12 +133,12 @@ claim(
     expect(valueIteration(cliff).V[36]).toBe(-13);
     const soft = (epsilonSoft: number) => valueIteration(cliff, { epsilonSoft });
     expect(soft(0.1).V[36]).toBeCloseTo(-20.707677, 6);
-    const lengths = [0.007, 0.008, 0.1, 0.157, 0.158].map((e) => pathLength(cliff, greedyPolicy(soft(e).Q)));
+    const lengths = [0.0075, 0.0077, 0.1, 0.1573, 0.1575].map((e) => pathLength(cliff, greedyPolicy(soft(e).Q)));
     expect(lengths).toEqual([13, 15, 15, 15, 17]);
     // Around the edge path: up from the start, right along the third row, down at its end; from the rows above, down.
     const edge = Int32Array.from({ length: 48 }, (_, s) => (s === 36 ? 0 : s >= 24 && s < 35 ? 1 : 2));
     expect(policyEvaluation(cliff, softened(edge, 4, 0.1)).V[36]).toBeCloseTo(-51.813188, 5);
-    const run = (algorithm: "q-learning" | "sarsa" | "expected-sarsa") =>
+    const run = (algorithm: "q-learning" | "sarsa" | "expected-sarsa" | "double-q-learning") =>
       seeds(50).map((seed) => {
         const { policy, returns } = qLearning(cliff, { algorithm, alpha: 0.5, epsilon: 0.1, episodes: 500, seed });
         return { online: mean([...returns.slice(-100)]), length: pathLength(cliff, policy) };
@@ -129,6 +152,9 @@ claim(
     expect(online(sarsa)).toBeGreaterThanOrEqual(-32);
     expect(online(sarsa)).toBeLessThanOrEqual(-22);
     expect(online(expected)).toBeGreaterThanOrEqual(-23);
+    // SARSA's detour to the top is noise of the step size: with a smaller one it takes the best soft path.
+    const calm = seeds(20).map((seed) => qLearning(cliff, { algorithm: "sarsa", alpha: 0.1, episodes: 2000, seed }));
+    expect(calm.filter(({ policy }) => pathLength(cliff, policy) === 15).length).toBeGreaterThanOrEqual(11);
   },
   30_000,
 );
@@ -139,22 +165,34 @@ claim(
     const mdp = maximizationBiasMdp();
     const left = (algorithm: "q-learning" | "double-q-learning") => {
       const share = new Float64Array(300);
-      for (const seed of seeds(200)) {
+      for (const seed of seeds(300)) {
         for (const { state, action, episode } of qLearningSteps(mdp, { algorithm, episodes: 300, seed })) {
-          if (state === 0 && action === 1) share[episode]! += 1 / 200;
+          if (state === 0 && action % 2 === 1) share[episode]! += 1 / 300;
         }
       }
       return share;
     };
     const [q, double] = [left("q-learning"), left("double-q-learning")];
-    expect(Math.max(...q)).toBeGreaterThanOrEqual(0.6);
-    expect(Math.max(...double)).toBeLessThanOrEqual(0.4);
-    expect(mean([...q.slice(250)])).toBeGreaterThan(1.5 * mean([...double.slice(250)]));
-    const { maxOfNormals } = oracle<{ maxOfNormals: number }>();
+    expect(Math.max(...q)).toBeGreaterThanOrEqual(0.9);
+    expect(q.indexOf(Math.max(...q))).toBeLessThan(50);
+    expect(Math.max(...double)).toBeLessThanOrEqual(0.75);
+    const late = (share: Float64Array) => mean([...share.slice(250)]);
+    expect(late(q)).toBeGreaterThanOrEqual(0.1);
+    expect(late(double)).toBeLessThanOrEqual(0.09);
+    expect(late(double)).toBeGreaterThanOrEqual(0.05); // half of ε is the least that is possible
+    const { maxOfNormals, maxOfTwo, doubleOfTwo } = oracle<Record<string, number>>();
     const { normal } = random(2);
     const largest = seeds(20_000).map(() => Math.max(...Array.from({ length: 10 }, normal)));
-    expect(Math.abs(mean(largest) - maxOfNormals)).toBeLessThan(0.021); // five standard errors
+    expect(Math.abs(mean(largest) - maxOfNormals!)).toBeLessThan(0.021); // five standard errors
     expect(maxOfNormals).toBeCloseTo(1.538753, 6);
+    // Two actions worth 0 and 1/2, estimated with unit noise: a maximum is above 1/2, a second opinion on the better one below.
+    const pairs = seeds(20_000).map(() => {
+      const [a, b, again] = [normal(), normal() + 0.5, normal()];
+      return { single: Math.max(a, b), double: b > a ? again + 0.5 : again };
+    });
+    expect(Math.abs(mean(pairs.map(({ single }) => single)) - maxOfTwo!)).toBeLessThan(0.031);
+    expect(Math.abs(mean(pairs.map(({ double: second }) => second)) - doubleOfTwo!)).toBeLessThan(0.036);
+    expect([maxOfTwo!, doubleOfTwo!].map((x) => x.toFixed(3))).toEqual(["0.849", "0.319"]);
   },
   30_000,
 );
@@ -166,9 +204,83 @@ claim("deadly-triad", () => {
       const factor = 1 + alpha * (2 * gamma - 1);
       for (const [t, value] of w.entries()) expect(value / factor ** t).toBeCloseTo(1, 10);
       expect(w[40]! > 1 + 1e-9).toBe(gamma > 0.5);
+      const both = linearDivergence({ alpha: alpha / 10, gamma, steps: 40, both: true });
+      const pair = (1 + (alpha / 10) * (2 * gamma - 1)) * (1 - (4 * alpha) / 10);
+      for (const [t, value] of both.entries()) expect(value / pair ** t).toBeCloseTo(1, 10);
+      expect(both[40]!).toBeLessThan(1);
+      // To first order the pair is 1 + α(2γ − 5); the rest is 4α²|2γ − 1|.
+      expect(Math.abs(pair - (1 + (alpha / 10) * (2 * gamma - 5)))).toBeLessThanOrEqual(4 * (alpha / 10) ** 2 + 1e-15);
     }
   }
 });
+
+claim("uncorrected-n-step-targets-are-biased", () => {
+  const lake = frozenLake();
+  const coin = softened(new Int32Array(16), 4, 1);
+  const { nStepLakeQ } = oracle<{ nStepLakeQ: Record<string, number[][]> }>();
+  const start = [1, 2, 3, 5].map((n) => {
+    const { Q, greedyValue } = nStepFixedPoint(lake, coin, { n, gamma: 0.99 });
+    expect(maxAbsDifference(Q, matrix(nStepLakeQ[n]!))).toBeLessThan(1e-9);
+    if (n === 1) expect(greedyValue).toBeCloseTo(0.542026, 6);
+    else expect(greedyValue).toBeCloseTo(0.53248, 6); // its greedy policy is not optimal either
+    return Math.max(...row(Q, 0));
+  });
+  for (const [i, value] of [0.542026, 0.058813, 0.032584, 0.021448].entries()) expect(start[i]).toBeCloseTo(value, 6);
+});
+
+claim("ends-do-not-bootstrap", () => {
+  // One state, reward 1 a step, γ 0.5: worth 1 if the step ends it, 1/(1 − γ) = 2 if only the clock does.
+  const once = (terminated: boolean) => (): Environment<Float64Array> => ({
+    actionCount: 2,
+    reset: () => ({ observation: Float64Array.of(1) }),
+    step: () => ({ observation: Float64Array.of(1), reward: 1, terminated, truncated: !terminated }),
+  });
+  for (const [terminated, worth] of [
+    [true, 1],
+    [false, 2],
+  ] as const) {
+    const settings = { hidden: 2, gamma: 0.5, steps: 700, warmUp: 10, targetEvery: 20, updateEvery: 1, batch: 4 };
+    const { network } = dqn(once(terminated), { ...settings, learningRate: 0.02, epsilonSchedule: () => 1 });
+    for (const value of qValues(tensor([1], [1, 1]), network).data) expect(Math.abs(value - worth)).toBeLessThan(0.01);
+    const table = { ...loop, transitions: () => [{ probability: 1, nextState: 0, reward: 1, terminated }] };
+    expect(qLearning(table, { alpha: 0.5, gamma: 0.5, maxSteps: 1 }).Q.get(0, 0)).toBeCloseTo(worth, 9);
+  }
+});
+
+const cartPole = (seed: number) => new CartPole({ seed });
+/** Claim: with γ = 0.99 and a reward of 1 a step nothing is worth more than 100. */
+const FRAGILE: DqnOptions = {
+  hidden: 32,
+  activation: "relu",
+  learningRate: 1e-3,
+  gamma: 0.99,
+  batch: 64,
+  updateEvery: 1,
+  maxGradNorm: Infinity,
+  epsilonSchedule: (step) => Math.max(0.04, 1 - (0.96 * step) / 1000),
+};
+
+claim(
+  "without-a-target-network-values-diverge",
+  () => {
+    const largest = (targetEvery: number | null) => dqn(cartPole, { ...FRAGILE, targetEvery, steps: 2600 }).largestQ;
+    expect(largest(null)).toBeGreaterThanOrEqual(500); // 11 seeds: 836 to 1039
+    expect(largest(200)).toBeLessThanOrEqual(100); // 11 seeds: 8 to 13
+  },
+  30_000,
+);
+
+claim(
+  "dqn-balances-the-pole",
+  () => {
+    const { steps, returns, network } = dqn(cartPole, { seed: 1, solvedAt: 150 });
+    expect(steps).toBeLessThan(10_000); // 14 of 14 seeds: 5,176 to 8,897
+    expect(mean([...returns.slice(-20)])).toBeGreaterThanOrEqual(150);
+    expect(mean([...returns.slice(-21, -1)])).toBeLessThan(150); // it stopped at once
+    expect(mean([...greedyReturns(cartPole, network, { episodes: 10 })])).toBeGreaterThanOrEqual(100); // chance: 22
+  },
+  30_000,
+);
 
 describe("oracle: values by NumPy on the tables written out once more", () => {
   test("value iteration and solved linear systems", () => {
@@ -190,7 +302,401 @@ const loop: TabularMdp = {
   transitions: () => [{ probability: 1, nextState: 0, reward: 1, terminated: false }],
 };
 
+interface DqnFixture {
+  readonly network: Record<string, number[] | number[][]>;
+  readonly frozen: Record<string, number[] | number[][]>;
+  readonly batch: Record<string, number[] | number[][]>;
+  readonly cases: readonly {
+    activation: "tanh" | "relu";
+    double: boolean;
+    huber: boolean;
+    targets: number[];
+    loss: number;
+    gradients: Record<string, number[] | number[][]>;
+  }[];
+}
+const NAMES = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"] as const;
+
+describe("oracle: DQN's update", () => {
+  const { network: w, frozen: f, batch: b, cases } = oracle<{ dqn: DqnFixture }>().dqn;
+  const flat = (x: number[] | number[][]) => (x as number[]).flat() as number[];
+  const tensorOf = (x: number[] | number[][]) =>
+    tensor(flat(x), Array.isArray(x[0]) ? [x.length, x[0].length] : [x.length]);
+  const networkOf = (all: typeof w): QNetwork => {
+    const [hw, hb, ow, ob] = NAMES.map((name) => tensorOf(all[name]!)) as [Tensor, Tensor, Tensor, Tensor];
+    return { hidden: { weight: hw, bias: hb }, output: { weight: ow, bias: ob } };
+  };
+  const batch: Batch = {
+    observations: Float32Array.from(flat(b.observations!)),
+    nextObservations: Float32Array.from(flat(b.nextObservations!)),
+    actions: Int32Array.from(flat(b.actions!)),
+    rewards: Float32Array.from(flat(b.rewards!)),
+    terminated: Uint8Array.from(flat(b.terminated!)),
+  };
+  const near = (actual: ArrayLike<number>, expected: number[], tolerance: number) => {
+    expect(actual.length).toBe(expected.length);
+    for (const [i, value] of expected.entries()) expect(Math.abs(actual[i]! - value)).toBeLessThan(tolerance);
+  };
+
+  // float32 here, float64 there: entries of a few units agree to some 1e-6.
+  test.each(cases)("PyTorch: $activation, double $double, huber $huber", ({ activation, double, huber, ...theirs }) => {
+    const [network, frozen] = [networkOf(w), networkOf(f)];
+    const targets = dqnTargets(network, frozen, batch, { gamma: 0.9, double, activation });
+    near(targets, theirs.targets, 1e-5);
+    const { value, grads } = valueAndGrad((p: QNetwork) => dqnLoss(p, batch, targets, { huber, activation }).loss)(
+      network,
+    );
+    expect(Math.abs(value.item() - theirs.loss)).toBeLessThan(2e-5);
+    for (const [i, g] of leaves(grads).entries()) near(g.data, flat(theirs.gradients[NAMES[i]!]!), 2e-5);
+    const all = qValues(tensor(batch.observations, [5, 3]), network, activation).data;
+    expect(dqnLoss(network, batch, targets, { activation }).metrics.largestQ).toBe(Math.max(...all));
+  });
+
+  withTensorFlow("loss and gradients of TensorFlow.js agree to 1e-5, and a step of Adam to 1e-6", (tf) => {
+    const { targets, gradients } = cases.find((c) => c.activation === "tanh" && !c.double && c.huber)!;
+    const variables = NAMES.map((name) => tf.variable(tf.tensor(w[name]!)));
+    const loss = () => {
+      const [hw, hb, ow, ob] = variables as [(typeof variables)[0], ...typeof variables];
+      const hidden = tf.tanh(tf.add(tf.matMul(tf.tensor2d(b.observations as number[][]), hw), hb!));
+      const Q = tf.add(tf.matMul(hidden, ow!), ob!);
+      const taken = tf.sum(tf.mul(Q, tf.oneHot(tf.tensor1d(flat(b.actions!), "int32"), 2)), 1);
+      return tf.losses.huberLoss(tf.tensor1d(targets), taken).asScalar();
+    };
+    const { grads } = tf.variableGrads(loss, variables);
+    for (const [i, name] of NAMES.entries()) near(grads[variables[i]!.name]!.dataSync(), flat(gradients[name]!), 2e-5);
+    tf.train.adam(0.01).minimize(loss, false, variables);
+    const network = networkOf(w);
+    const adam = new AdamW({ lr: 0.01, weightDecay: 0 });
+    const ours = valueAndGrad((p: QNetwork) => dqnLoss(p, batch, Float32Array.from(targets)).loss)(network).grads;
+    adam.step(
+      leaves(network).map(({ data }) => data),
+      leaves(ours).map(({ data }) => data),
+    );
+    for (const [i, x] of leaves(network).entries()) near(x.data, [...variables[i]!.dataSync()], 1e-6);
+  });
+});
+
+describe("replay memory", () => {
+  test("draws whole steps, of the last `capacity` only, at any sizes", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 30 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 12 }),
+        (capacity, added, width, n) => {
+          const memory = new ReplayBuffer({ capacity, seed: added });
+          for (let i = 0; i < added; i++) {
+            const seen = Array.from({ length: width }, (_, k) => 10 * i + k);
+            memory.add(
+              seen,
+              i % 3,
+              2 * i,
+              seen.map((x) => x + 5),
+              i % 2 === 1,
+            );
+          }
+          expect(memory.size).toBe(Math.min(capacity, added));
+          const { observations, nextObservations, actions, rewards, terminated } = memory.sample(n);
+          expect([observations.length, nextObservations.length]).toEqual([n * width, n * width]);
+          expect([actions.length, rewards.length, terminated.length]).toEqual([n, n, n]);
+          for (let row = 0; row < n; row++) {
+            const i = rewards[row]! / 2;
+            expect(i >= added - memory.size && i < added).toBe(true);
+            expect([actions[row], terminated[row]]).toEqual([i % 3, i % 2]);
+            for (let k = 0; k < width; k++) {
+              expect(observations[row * width + k]).toBe(10 * i + k);
+              expect(nextObservations[row * width + k]).toBe(10 * i + k + 5);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("uniformly, with replacement, the same for the same seed", () => {
+    const filled = (seed: number) => {
+      const memory = new ReplayBuffer({ capacity: 5, seed });
+      for (let i = 0; i < 8; i++) memory.add([i], 0, i, [i], false);
+      return memory;
+    };
+    const { rewards } = filled(1).sample(10_000);
+    for (const i of [3, 4, 5, 6, 7]) {
+      expect(Math.abs(rewards.filter((r) => r === i).length - 2000)).toBeLessThan(200); // five standard deviations
+    }
+    expect(filled(2).sample(20)).toEqual(filled(2).sample(20));
+    expect(filled(2).sample(20)).not.toEqual(filled(3).sample(20));
+    const one = filled(4);
+    expect(one.sample(20)).not.toEqual(one.sample(20));
+  });
+});
+
+describe("any process", () => {
+  /** Deterministic, drawn at random: every pair leads somewhere and pays something, some end. */
+  const process = fc
+    .tuple(fc.integer({ min: 2, max: 5 }), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 2 ** 31 - 1 }))
+    .map(([stateCount, actionCount, seed]): TabularMdp => {
+      const draw = random(seed);
+      const table = Array.from({ length: stateCount * actionCount }, () => [
+        {
+          probability: 1,
+          nextState: draw.integer(stateCount),
+          reward: draw.normal(),
+          terminated: draw.uniform() < 0.2,
+        },
+      ]);
+      const initialDistribution = new Float64Array(stateCount).fill(1 / stateCount);
+      return { stateCount, actionCount, initialDistribution, transitions: (s, a) => table[s * actionCount + a]! };
+    });
+
+  test("without noise, random behaviour and α = 1 give what dynamic programming gives", () => {
+    fc.assert(
+      fc.property(process, (mdp) => {
+        const gamma = 0.5;
+        const { stateCount: n, actionCount: m } = mdp;
+        const settings = { alpha: 1, gamma, epsilon: 1, episodes: 1e9, maxSteps: 20, transitions: 4000 };
+        const best = valueIteration(mdp, { gamma }).Q;
+        expect(maxAbsDifference(qLearning(mdp, settings).Q, best)).toBeLessThan(1e-9);
+        expect(
+          maxAbsDifference(
+            qLearning(mdp, { ...settings, algorithm: "double-q-learning", transitions: 12_000 }).Q,
+            best,
+          ),
+        ).toBeLessThan(1e-9);
+        const behaviour = matrix(
+          Array.from({ length: n }, (_, s) => {
+            const weights = Array.from({ length: m }, (_, a) => 1 + ((s + 2 * a) % 3));
+            return weights.map((w) => w / weights.reduce((x, y) => x + y, 0));
+          }),
+        );
+        const off = qLearning(mdp, { ...settings, behaviour, transitions: 6000 });
+        expect(maxAbsDifference(off.Q, best)).toBeLessThan(1e-9); // whoever acted
+        const on = qLearning(mdp, { ...settings, algorithm: "expected-sarsa", behaviour, transitions: 6000 });
+        expect(maxAbsDifference(on.Q, policyEvaluation(mdp, behaviour, { gamma }).Q)).toBeLessThan(1e-9);
+        expect(maxAbsDifference(nStepFixedPoint(mdp, behaviour, { gamma }).Q, best)).toBeLessThan(1e-9);
+        // n steps of the best behaviour are no mistake.
+        const expert = softened(greedyPolicy(best), m, 0);
+        expect(maxAbsDifference(nStepFixedPoint(mdp, expert, { n: 4, gamma }).Q, best)).toBeLessThan(1e-9);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test("pairs are tried as often as the behaviour says", () => {
+    const behaviour = matrix([[0.7, 0, 0.3]]);
+    const { visits } = qLearning({ ...loop, actionCount: 3 }, { behaviour, gamma: 0.5, transitions: 10_000 });
+    expect(visits[1]).toBe(0);
+    expect(Math.abs(visits[0]! - 7000)).toBeLessThan(230); // five standard deviations
+  });
+});
+
+describe("DQN's contract", () => {
+  const tiny = { hidden: 3, steps: 60, warmUp: 10, updateEvery: 3, batch: 4 } as const;
+
+  test("updates begin after the warm-up, every updateEvery steps; episodes are counted", () => {
+    const states = [...dqnSteps(cartPole, tiny)];
+    expect(states.length).toBe(60);
+    const updated = states.filter(({ loss }) => loss !== undefined).map(({ step }) => step);
+    expect(updated).toEqual(Array.from({ length: 17 }, (_, i) => 11 + 3 * i));
+    expect(states.every(({ loss, largestQ }) => (loss === undefined) === (largestQ === undefined))).toBe(true);
+    let [episode, episodeReturn] = [0, 0];
+    for (const state of states) {
+      expect([state.episode, state.episodeReturn]).toEqual([episode, ++episodeReturn]);
+      if (state.done) [episode, episodeReturn] = [episode + 1, 0];
+    }
+    expect(episode).toBeGreaterThan(1);
+    const result = dqn(cartPole, tiny);
+    expect([...result.returns]).toEqual(states.filter(({ done }) => done).map((state) => state.episodeReturn));
+    expect(result.largestQ).toBe(Math.max(...states.map(({ largestQ }) => largestQ ?? -Infinity)));
+    expect([result.steps, dqn(cartPole, { ...tiny, steps: 5 }).largestQ]).toEqual([60, -Infinity]);
+  });
+
+  test("the same seed gives the same bits, another one others; the environment gets the seed", () => {
+    const run = (options: DqnOptions) =>
+      leaves(dqn(cartPole, { ...tiny, ...options }).network).map(({ data }) => [...data]);
+    expect(run({ seed: 2 })).toEqual(run({ seed: 2 }));
+    expect(run({ seed: 2 })).not.toEqual(run({ seed: 3 }));
+    const rough = { seed: 2, steps: 300, gamma: 1, learningRate: 0.1, targetEvery: 7 };
+    for (const other of [{ gamma: 0.5 }, { double: true }, { huber: false }, { targetEvery: 8 }, { capacity: 20 }]) {
+      expect(run({ ...rough, ...other })).not.toEqual(run(rough));
+    }
+    const given: number[] = [];
+    dqn(
+      (seed) => {
+        given.push(seed);
+        return cartPole(seed);
+      },
+      { ...tiny, seed: 9 },
+    );
+    expect(given).toEqual([9]);
+    expect(run({ seed: 0 })).toEqual(run({}));
+    const paper: DqnOptions = {
+      activation: "tanh",
+      targetEvery: 100,
+      double: false,
+      huber: true,
+      learningRate: 5e-3,
+      maxGradNorm: 10,
+      gamma: 0.98,
+      capacity: 10_000,
+    };
+    expect(run({ ...paper, epsilonSchedule: (step) => 1 - (0.96 * step) / 5000 })).toEqual(run({}));
+  });
+
+  test("weights start within ±1/√inputs, biases too; a memory of one step, a short gradient", () => {
+    const [first] = dqnSteps(cartPole, { hidden: 200, seed: 4 });
+    const { hidden, output } = first!.network;
+    for (const [layer, bound] of [
+      [hidden, 0.5],
+      [output, 1 / Math.sqrt(200)],
+    ] as const) {
+      const largest = Math.max(...layer.weight.data.map(Math.abs));
+      expect(largest <= bound && largest > 0.95 * bound).toBe(true);
+      expect(layer.bias.data.every((x) => x !== 0 && Math.abs(x) <= bound)).toBe(true);
+    }
+    expect([hidden.weight.shape, output.weight.shape]).toEqual([
+      [4, 200],
+      [200, 2],
+    ]);
+    // Adam divides by the gradient's size + 1e-8: only a gradient far below that makes a small step.
+    const moved = (maxGradNorm: number) => {
+      const before = [...dqnSteps(cartPole, { ...tiny, steps: 1 })][0]!.network.output.bias.data;
+      const after = dqn(cartPole, { ...tiny, steps: 12, maxGradNorm }).network.output.bias.data;
+      return Math.max(...after.map((x, i) => Math.abs(x - before[i]!)));
+    };
+    expect(moved(Infinity)).toBeCloseTo(5e-3, 6);
+    expect(moved(1e-12)).toBeLessThan(1e-6);
+  });
+
+  test("ε = 0 acts greedily, ε = 1 at random", () => {
+    const actions: number[] = [];
+    const recorded = (seed: number): Environment<Float64Array> => {
+      const env = new CartPole({ seed });
+      const step = (action: number) => {
+        actions.push(action);
+        return env.step(action);
+      };
+      return { actionCount: 2, reset: () => env.reset(), step };
+    };
+    const { network } = dqn(recorded, { steps: 300, warmUp: 301, epsilonSchedule: () => 1 });
+    expect(Math.abs(actions.filter((a) => a === 1).length - 150)).toBeLessThan(44); // five standard deviations
+    actions.length = 0;
+    dqn(recorded, { steps: 30, warmUp: 301, epsilonSchedule: () => 0 });
+    const env = new CartPole({ seed: 0 });
+    let { observation } = env.reset();
+    for (const action of actions) {
+      const [left, right] = qValues(tensor([...observation], [1, 4]), network).data;
+      expect(action).toBe(Number(right! > left!));
+      const step = env.step(action);
+      observation = step.terminated ? env.reset().observation : step.observation;
+    }
+  });
+
+  test("a greedy agent that always pushes right falls as the cart does", () => {
+    const zero = (from: number, to: number) => ({
+      weight: tensor(new Float32Array(from * to), [from, to]),
+      bias: tensor(new Float32Array(to)),
+    });
+    const right: QNetwork = { hidden: zero(4, 1), output: { ...zero(1, 2), bias: tensor([0, 1]) } };
+    const env = new CartPole({ seed: 1 });
+    const expected = Array.from({ length: 4 }, () => {
+      env.reset();
+      for (let steps = 1; ; steps++) if (env.step(1).terminated) return steps;
+    });
+    expect([...greedyReturns(cartPole, right, { episodes: 4 })]).toEqual(expected);
+    expect(greedyReturns(cartPole, right, { activation: "relu" }).length).toBe(10);
+  });
+
+  test("a loss that is not finite is reported with its update", () => {
+    const blast = (): Environment<Float64Array> => ({
+      actionCount: 2,
+      reset: () => ({ observation: Float64Array.of(0) }),
+      step: () => ({ observation: Float64Array.of(0), reward: 1e39, terminated: false, truncated: false }),
+    });
+    expect(() => dqn(blast, tiny)).toThrow(NonFiniteError);
+    expect(() => dqn(blast, tiny)).toThrow("trainSteps: at step 0,");
+  });
+
+  test.each<[string, () => unknown]>([
+    ["dqn: hidden must be an integer at least 1, got 0", () => dqn(cartPole, { hidden: 0 })],
+    ["dqn: batch must be an integer at least 1, got 0", () => dqn(cartPole, { batch: 0 })],
+    ["dqn: updateEvery must be an integer at least 1, got 0.5", () => dqn(cartPole, { updateEvery: 0.5 })],
+    ["dqn: warmUp must be an integer at least 1, got 0", () => dqn(cartPole, { warmUp: 0 })],
+    ["dqn: capacity must be an integer at least 1, got NaN", () => dqn(cartPole, { capacity: Number.NaN })],
+    ["dqn: steps must be an integer at least 1, got Infinity", () => dqn(cartPole, { steps: Infinity })],
+    ["dqn: targetEvery must be an integer at least 1, got 0", () => dqn(cartPole, { targetEvery: 0 })],
+    ["dqn: activation must be one of 'tanh', 'relu', got 'elu'", () => dqn(cartPole, { activation: "elu" as "relu" })],
+    ["dqn: learningRate must be a finite number in (0, Infinity), got 0", () => dqn(cartPole, { learningRate: 0 })],
+    ["dqn: maxGradNorm must be a finite number in (0, Infinity], got 0", () => dqn(cartPole, { maxGradNorm: 0 })],
+    ["dqn: gamma must be a finite number in [0, 1], got 2", () => dqn(cartPole, { gamma: 2 })],
+    [
+      "dqn: epsilonSchedule(0) must be a finite number in [0, 1], got 3",
+      () => dqn(cartPole, { epsilonSchedule: () => 3 }),
+    ],
+    [
+      "greedyReturns: episodes must be an integer at least 1, got 0",
+      () => greedyReturns(cartPole, dqn(cartPole, tiny).network, { episodes: 0 }),
+    ],
+    ["ReplayBuffer: capacity must be an integer at least 1, got 0", () => new ReplayBuffer({ capacity: 0 })],
+    ["ReplayBuffer: n must be an integer at least 1, got 0", () => new ReplayBuffer().sample(0)],
+    ["ReplayBuffer: there must be a step to draw, got an empty memory", () => new ReplayBuffer().sample(1)],
+    [
+      "ReplayBuffer: observations must have length 1, got 2",
+      () => {
+        const memory = new ReplayBuffer();
+        memory.add([1], 0, 0, [1], false);
+        memory.add([1], 0, 0, [1, 2], false);
+      },
+    ],
+    ["nStepFixedPoint: n must be an integer at least 1, got 0", () => nStepFixedPoint(loop, matrix([[1]]), { n: 0 })],
+    [
+      "nStepFixedPoint: gamma must be a finite number in [0, 1), got 1",
+      () => nStepFixedPoint(loop, matrix([[1]]), { gamma: 1 }),
+    ],
+    ["nStepFixedPoint: behaviour must be 1×1, got 1×2", () => nStepFixedPoint(loop, matrix([[1, 0]]))],
+    ["qLearning: behaviour must be 1×1, got 2×1", () => qLearning(loop, { behaviour: matrix([[1], [1]]) })],
+    [
+      "qLearning: behaviour(0, 0) must be a finite number in [0, 1], got 2",
+      () => qLearning(loop, { behaviour: matrix([[2]]) }),
+    ],
+    [
+      "qLearning: sum of the behaviour's row 0 must be a finite number in [0.999999999, 1.000000001], got 0.5",
+      () => qLearning(loop, { behaviour: matrix([[0.5]]) }),
+    ],
+    ["qLearning: alpha(1) must be a finite number in (0, 1], got 2", () => qLearning(loop, { alpha: () => 2 })],
+    [
+      "qLearning: alpha(2) must be a finite number in (0, 1], got 0",
+      () => qLearning(loop, { alpha: (visits) => 2 - visits }),
+    ],
+  ])("RangeError: %s", (message, call) => {
+    expect(call).toThrow(new RangeError(message));
+  });
+});
+
 describe("contract", () => {
+  test("double Q-learning reports the mean of its tables", () => {
+    const once = { ...loop, transitions: () => [{ probability: 1, nextState: 0, reward: 8, terminated: true }] };
+    const run = (episodes: number) =>
+      qLearning(once, { algorithm: "double-q-learning", alpha: 1, episodes, seed: 1 }).Q.get(0, 0);
+    expect([1, 40].map(run)).toEqual([4, 8]); // one table has seen a step, then both have
+  });
+
+  test("episodes that the clock cut off are counted", () => {
+    expect(qLearning(loop, { maxSteps: 3, episodes: 5 }).truncatedEpisodes).toBe(5);
+    expect(qLearning(cliffWalking(), { episodes: 20 }).truncatedEpisodes).toBe(0);
+    const kinds = [...qLearningSteps(loop, { maxSteps: 2, episodes: 2 })].map(({ done, truncated }) => [
+      done,
+      truncated,
+    ]);
+    expect(kinds).toEqual([
+      [false, false],
+      [true, true],
+      [false, false],
+      [true, true],
+    ]);
+  });
+
   test("the target by hand: one step of each kind", () => {
     // 0 → 1 → end; the second step pays 8.
     const chain: TabularMdp = {
