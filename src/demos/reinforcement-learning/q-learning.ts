@@ -557,7 +557,12 @@ export interface DqnResult {
  * @param options.solvedAt stop as soon as the mean return of 20 episodes in a row reaches this; default Infinity
  * @throws RangeError if an option is outside its range; NonFiniteError where the loss is not finite: it names the update
  * @example
- * dqn((seed) => new CartPole({ seed }), { steps: 50, warmUp: 40, hidden: 3 }).steps // 50
+ * const coin = () => ({
+ *   actionCount: 2,
+ *   reset: () => ({ observation: Float64Array.of(0) }),
+ *   step: (action: number) => ({ observation: Float64Array.of(0), reward: action, terminated: true, truncated: false }),
+ * });
+ * dqn(coin, { steps: 50, warmUp: 40, hidden: 3 }).returns.length // 50
  */
 export function dqn(
   makeEnvironment: (seed: number) => Environment<Float64Array>,
@@ -580,8 +585,13 @@ export function dqn(
  *
  * @throws as `dqn`
  * @example
- * const [first] = dqnSteps((seed) => new CartPole({ seed }), { hidden: 3 });
- * [first!.episodeReturn, first!.loss] // [1, undefined]
+ * const coin = () => ({
+ *   actionCount: 2,
+ *   reset: () => ({ observation: Float64Array.of(0) }),
+ *   step: (action: number) => ({ observation: Float64Array.of(0), reward: action, terminated: true, truncated: false }),
+ * });
+ * const [first] = dqnSteps(coin, { hidden: 3 });
+ * [first!.episodeReturn <= 1, first!.done, first!.loss] // [true, true, undefined]
  */
 export function* dqnSteps(
   makeEnvironment: (seed: number) => Environment<Float64Array>,
@@ -728,8 +738,13 @@ function shortened(optimizer: Optimizer, maxNorm: number): Optimizer {
  * @param options.seed of the environment, default 1
  * @returns sum of rewards of each episode
  * @example
- * const right = { hidden: { weight: full([4, 1], 0), bias: full([1], 0) }, output: { weight: full([1, 2], 0), bias: tensor([0, 1]) } };
- * greedyReturns((seed) => new CartPole({ seed }), right, { episodes: 2 }).every((steps) => steps <= 11) // true
+ * const coin = () => ({
+ *   actionCount: 2,
+ *   reset: () => ({ observation: Float64Array.of(0) }),
+ *   step: (action: number) => ({ observation: Float64Array.of(0), reward: action, terminated: true, truncated: false }),
+ * });
+ * const [{ network }] = dqnSteps(coin, { hidden: 3 });
+ * greedyReturns(coin, network, { episodes: 2 }).length // 2
  */
 export function greedyReturns(
   makeEnvironment: (seed: number) => Environment<Float64Array>,
