@@ -492,7 +492,7 @@ describe("any process", () => {
 });
 
 describe("DQN's contract", () => {
-  const tiny = { hidden: 3, steps: 60, warmUp: 10, updateEvery: 3, batch: 4 } as const;
+  const tiny = { hidden: 3, steps: 60, warmUp: 12, updateEvery: 3, batch: 4 } as const;
 
   test("updates begin after the warm-up, every updateEvery steps; episodes are counted", () => {
     const states = [...dqnSteps(cartPole, tiny)];
@@ -509,6 +509,8 @@ describe("DQN's contract", () => {
     const result = dqn(cartPole, tiny);
     expect([...result.returns]).toEqual(states.filter(({ done }) => done).map((state) => state.episodeReturn));
     expect(result.largestQ).toBe(Math.max(...states.map(({ largestQ }) => largestQ ?? -Infinity)));
+    // Solved needs 20 episodes, however low the bar.
+    expect(dqn(cartPole, { ...tiny, steps: 2000, warmUp: 2001, solvedAt: 1 }).returns.length).toBe(20);
     expect([result.steps, dqn(cartPole, { ...tiny, steps: 5 }).largestQ]).toEqual([60, -Infinity]);
   });
 
@@ -680,6 +682,20 @@ describe("contract", () => {
     const run = (episodes: number) =>
       qLearning(once, { algorithm: "double-q-learning", alpha: 1, episodes, seed: 1 }).Q.get(0, 0);
     expect([1, 40].map(run)).toEqual([4, 8]); // one table has seen a step, then both have
+  });
+
+  test("double Q-learning acts on both of its tables", () => {
+    const either: TabularMdp = {
+      ...loop,
+      actionCount: 2,
+      transitions: (_, a) => [{ probability: 1, nextState: 0, reward: 1 - a, terminated: true }],
+    };
+    for (const seed of seeds(20)) {
+      const options = { algorithm: "double-q-learning", alpha: 1, epsilon: 0, episodes: 12, seed } as const;
+      const actions = [...qLearningSteps(either, options)].map(({ action }) => action);
+      const paid = actions.indexOf(0); // whichever table has learned of it
+      expect(actions.slice(paid)).toEqual(actions.slice(paid).map(() => 0));
+    }
   });
 
   test("episodes that the clock cut off are counted", () => {
