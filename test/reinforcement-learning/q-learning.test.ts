@@ -102,7 +102,7 @@ claim(
         transitions: 500_000,
         seed,
       });
-    const errors = seeds(3).map((seed) => {
+    const errors = seeds(5).map((seed) => {
       const { Q } = learn(0.6, seed);
       const value = policyEvaluation(lake, softened(greedyPolicy(Q), 4, 0), { gamma: 0.99 }).V[0]!;
       expect(value).toBeCloseTo(V[0]!, 9); // the greedy policy is optimal, to the last digit
@@ -139,7 +139,7 @@ claim(
     const edge = Int32Array.from({ length: 48 }, (_, s) => (s === 36 ? 0 : s >= 24 && s < 35 ? 1 : 2));
     expect(policyEvaluation(cliff, softened(edge, 4, 0.1)).V[36]).toBeCloseTo(-51.813188, 5);
     const run = (algorithm: "q-learning" | "sarsa" | "expected-sarsa" | "double-q-learning") =>
-      seeds(20).map((seed) => {
+      seeds(50).map((seed) => {
         const { policy, returns } = qLearning(cliff, { algorithm, alpha: 0.5, epsilon: 0.1, episodes: 500, seed });
         return { online: mean([...returns.slice(-100)]), length: pathLength(cliff, policy) };
       });
@@ -147,14 +147,14 @@ claim(
     const online = (runs: typeof q) => mean(runs.map((r) => r.online));
     expect(q.every(({ length }) => length === 13)).toBe(true);
     expect(expected.every(({ length }) => length === 15)).toBe(true);
-    expect(sarsa.filter(({ length }) => length === 17).length).toBeGreaterThanOrEqual(14);
+    expect(sarsa.filter(({ length }) => length === 17).length).toBeGreaterThanOrEqual(35);
     expect(online(q)).toBeLessThanOrEqual(-40);
     expect(online(sarsa)).toBeGreaterThanOrEqual(-32);
     expect(online(sarsa)).toBeLessThanOrEqual(-22);
     expect(online(expected)).toBeGreaterThanOrEqual(-23);
     // SARSA's detour to the top is noise of the step size: with a smaller one it takes the best soft path.
-    const calm = seeds(11).map((seed) => qLearning(cliff, { algorithm: "sarsa", alpha: 0.1, episodes: 2000, seed }));
-    expect(calm.filter(({ policy }) => pathLength(cliff, policy) === 15).length).toBeGreaterThanOrEqual(6);
+    const calm = seeds(20).map((seed) => qLearning(cliff, { algorithm: "sarsa", alpha: 0.1, episodes: 2000, seed }));
+    expect(calm.filter(({ policy }) => pathLength(cliff, policy) === 15).length).toBeGreaterThanOrEqual(11);
   },
   30_000,
 );
