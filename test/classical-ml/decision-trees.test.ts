@@ -714,6 +714,52 @@ describe("properties", () => {
     ).toBe(0.5);
   });
 
+  test("rounding takes no gain, importance or deviation below 0", () => {
+    const halves = (left: number[], right: number[]) => {
+      return [matrix([...left.map(() => [0]), ...right.map(() => [1])]), [...left, ...right]] as const;
+    };
+    // Halves of equal shares: without a bound the gain is −1.5e-16, the importance −2.8e-17.
+    const thirds = [0, 1, 1];
+    const [X, y] = halves(thirds, [...thirds, ...thirds, ...thirds]);
+    expect(bestSplit(X, y, everyRow(12), { criterion: "entropy" })!.gain).toBe(0);
+    const even = decisionTreeClassifier(...halves([0, 0, 0, 0, 1, 1, 1, 1], [0, 1]), { maxDepth: 1 });
+    expect([...featureImportances(even)]).toEqual([0]);
+    // Halves without deviations: all of the impurity is gained, not 0.07500000000000004 of 0.07500000000000001.
+    const pure = halves([0], [0.3, 0.3, 0.3]);
+    const { gain } = bestSplit(...pure, everyRow(4), { criterion: "absoluteError" })!;
+    expect(gain).toBe(decisionTreeRegressor(...pure, { criterion: "absoluteError" }).impurity[0]);
+  });
+
+  test("a mean that rounds spoils neither the variance nor the gain", () => {
+    const line = matrix([[0], [1], [2]]);
+    const y = [0, 0, 1].map((v) => 2 ** 52 + v); // the mean is a third above 2^52, which is no float
+    expect(decisionTreeRegressor(line, y).impurity[0]).toBeCloseTo(2 / 9, 14);
+    expect(bestSplit(line, y, everyRow(3), { criterion: "squaredError" })!.gain).toBeCloseTo(2 / 9, 14);
+  });
+
+  test("links that are equal but for rounding give way together", () => {
+    const tree = decisionTreeClassifier(matrix(everyRow(6).map((i) => [i])), [1, 0, 1, 0, 1, 0]);
+    const { ccpAlphas, leaves } = costComplexityPruningPath(tree); // links 0.09999999999999999 and 0.10000000000000003
+    expect(ccpAlphas.length).toBe(2);
+    expect(ccpAlphas[1]).toBeCloseTo(0.1, 14);
+    expect([...leaves]).toEqual([6, 1]);
+  });
+
+  test("categories with equal means stand in ascending order, whichever comes first", () => {
+    expect(categoricalSplit([1, 0], [5, 5])).toEqual({ left: new Set([0]), gain: 0 });
+  });
+
+  test("the smallest and the largest weights change nothing", () => {
+    for (const w of [1e-100, 1e100]) {
+      for (const criterion of CRITERIA) {
+        const tree = grow(matrix(everyRow(4).map((i) => [i])), [0, 0, 1, 1], criterion, { sampleWeight: [w, w, w, w] });
+        expect(tree.threshold[0]).toBe(1.5);
+        expect(tree.impurity[0]).toBeCloseTo(impurityOf[criterion]([0, 0, 1, 1]), 12);
+        expect(leafCount(tree)).toBe(2);
+      }
+    }
+  });
+
   test("options: depth, leaf and node sizes, least decrease, number of features", () => {
     const { x, target } = loadIris();
     const depthOf = (tree: Tree) => Math.max(...decisionPath(tree, x).map((path) => path.length - 1));
@@ -1024,6 +1070,14 @@ describe("contract", () => {
     [
       "decisionTreeClassifier: sampleWeight[1] must be 0 or in [1e-100, 1e100], got -1",
       () => decisionTreeClassifier(matrix([[0], [1]]), [0, 1], { sampleWeight: [1, -1] }),
+    ],
+    [
+      "decisionTreeClassifier: sampleWeight[0] must be 0 or in [1e-100, 1e100], got 9e-101",
+      () => decisionTreeClassifier(matrix([[0], [1]]), [0, 1], { sampleWeight: [9e-101, 9e-101] }),
+    ],
+    [
+      "decisionTreeClassifier: sampleWeight[1] must be 0 or in [1e-100, 1e100], got 1.1e+100",
+      () => decisionTreeClassifier(matrix([[0], [1]]), [0, 1], { sampleWeight: [0, 1.1e100] }),
     ],
     [
       "decisionTreeClassifier: sampleWeight must not be all 0",

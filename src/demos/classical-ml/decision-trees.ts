@@ -528,7 +528,7 @@ class SquaredError implements RunningImpurity {
     }
     const mean = first + sum / this.weight;
     let squares = 0;
-    this.#sum = 0; // 0 but for rounding
+    this.#sum = 0; // 0 but for the rounding of the mean
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
       const deviation = y[row]! - mean;
@@ -537,7 +537,7 @@ class SquaredError implements RunningImpurity {
       squares += weights[row]! * deviation ** 2;
     }
     this.value[0] = mean;
-    this.impurity = this.pure ? 0 : squares / this.weight; // (3)
+    this.impurity = (squares - this.#sum ** 2 / this.weight) / this.weight; // (3), about the exact mean
   }
 
   begin(): void {
