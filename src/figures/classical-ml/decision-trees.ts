@@ -73,6 +73,13 @@ export const boxesFigure = figure(
     });
     const [x, y] = [axis("x", "feature 0"), axis("y", "feature 1")];
     const colour = { type: "nominal", scale: { domain: ["0", "1"], range: COLOURS } } as const;
+    const classLegend = {
+      title: null,
+      orient: "top",
+      offset: 4,
+      symbolOpacity: 1,
+      labelExpr: "'class ' + datum.label",
+    } as const;
     const kinds = {
       field: "points",
       type: "nominal",
@@ -85,6 +92,7 @@ export const boxesFigure = figure(
         type: "quantitative",
         title: "leaves",
         scale: { type: "log", domain: [1, 100] as number[], nice: false },
+        axis: { values: [1, 2, 5, 10, 20, 50, 100] as number[] },
       },
       y: { field: "error", type: "quantitative", title: "error (%)", scale: { domain: [0, 50] as number[] } },
     } as const;
@@ -96,7 +104,7 @@ export const boxesFigure = figure(
         `(${criterion}, α = ${ccpAlpha}). ${title}. Of trees of depth 1 to 10, the one with ${best.leaves} leaves errs least ` +
         `on new points, ${percent(best.new)} %; the deepest, with ${curve.at(-1)!.leaves} leaves, errs on ` +
         `${percent(curve.at(-1)!.training)} % of the training points and ${percent(curve.at(-1)!.new)} % of new ones.`,
-      resolve: { scale: { color: "independent", fill: "independent", shape: "independent" } },
+      resolve: { scale: { color: "independent", shape: "independent" } },
       hconcat: [
         {
           width: 310,
@@ -110,7 +118,7 @@ export const boxesFigure = figure(
                 x2: { field: "x2" },
                 y,
                 y2: { field: "y2" },
-                fill: { field: "answer", ...colour, legend: null },
+                color: { field: "class", ...colour, legend: classLegend },
               },
             },
             {
@@ -125,12 +133,12 @@ export const boxesFigure = figure(
               encoding: {
                 x,
                 y,
-                color: { field: "class", ...colour, legend: null },
+                color: { field: "class", ...colour, legend: classLegend },
                 shape: {
                   field: "class",
                   type: "nominal",
                   scale: { domain: ["0", "1"], range: ["circle", "triangle-up"] },
-                  legend: null,
+                  legend: classLegend,
                 },
               },
             },
@@ -172,14 +180,14 @@ function firstSplits(tree: ClassificationTree, splits: number): ClassificationTr
 /** The cell of every leaf within the unit square, and its more frequent class. */
 function boxesOf(tree: Tree) {
   const rounded = (value: number) => Number(value.toFixed(4));
-  const boxes: { x: number; x2: number; y: number; y2: number; answer: string }[] = [];
+  const boxes: { x: number; x2: number; y: number; y2: number; class: string }[] = [];
   const open = [{ node: 0, low: [0, 0], high: [1, 1] }];
   for (let box = open.pop(); box; box = open.pop()) {
     const { node, low, high } = box;
     const [feature, threshold] = [tree.feature[node]!, tree.threshold[node]!];
     if (feature < 0) {
       const [x, y, x2, y2] = [...low, ...high].map(rounded) as [number, number, number, number];
-      boxes.push({ x, x2, y, y2, answer: tree.value[2 * node]! >= 0.5 ? "0" : "1" });
+      boxes.push({ x, x2, y, y2, class: tree.value[2 * node]! >= 0.5 ? "0" : "1" });
       continue;
     }
     open.push({ node: tree.childrenLeft[node]!, low, high: high.with(feature, threshold) });
@@ -218,6 +226,14 @@ export const regressionFigure = figure(
       x: { field: "x", type: "quantitative", title: "feature x", scale: { domain: [-4, 14] as number[], nice: false } },
       y: { field: "y", type: "quantitative", title: "target y", scale: { domain: [-4, 16] as number[], nice: false } },
     } as const;
+    const drawnAs = (datum: string) => ({
+      ...axes,
+      color: {
+        datum,
+        scale: { domain: ["points", "curve", "tree"], range: ["#0072B2", "#999999", "#D55E00"] },
+        legend: { title: null, orient: "top" as const },
+      },
+    });
     return {
       $schema: SCHEMA,
       title: { text: title, anchor: "start" },
@@ -230,18 +246,18 @@ export const regressionFigure = figure(
       layer: [
         {
           data: { values: grid.map((x) => ({ x: rounded(x), y: rounded(x + 2 * Math.sin(x)) })) },
-          mark: { type: "line", color: "#999999", strokeDash: [5, 4], strokeWidth: 1.5 },
-          encoding: axes,
+          mark: { type: "line", strokeDash: [5, 4], strokeWidth: 1.5 },
+          encoding: drawnAs("curve"),
         },
         {
           data: { values: points.map(({ x, y }) => ({ x: rounded(x), y: rounded(y) })) },
-          mark: { type: "circle", color: "#0072B2", size: 30, opacity: 0.8 },
-          encoding: axes,
+          mark: { type: "circle", size: 30, opacity: 0.8 },
+          encoding: drawnAs("points"),
         },
         {
           data: { values: grid.map((x, i) => ({ x: rounded(x), y: rounded(answers[i]!) })) },
-          mark: { type: "line", color: "#D55E00", strokeWidth: 2.5, interpolate: "step-after" },
-          encoding: axes,
+          mark: { type: "line", strokeWidth: 2.5, interpolate: "step-after" },
+          encoding: drawnAs("tree"),
         },
       ],
     };
