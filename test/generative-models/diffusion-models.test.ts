@@ -66,6 +66,11 @@ const gaussian = (variance: number, centre = 0): Mixture => ({ weights: [1], mea
 const scalar = (x: number) => matrix([[x]]);
 const at = (x: Matrix) => x.get(0, 0);
 const meanOf = (x: ArrayLike<number>) => Array.from(x).reduce((sum, value) => sum + value, 0) / x.length;
+/** inputs×outputs weights N(0, 1/inputs), drawn row by row; one array for each output. */
+const weightsOf = (inputs: number, outputs: number, draw: () => number) => {
+  const rows = Array.from({ length: inputs }, () => Array.from({ length: outputs }, () => draw() / Math.sqrt(inputs)));
+  return Array.from({ length: outputs }, (_, j) => rows.map((row) => row[j]!));
+};
 const deviationOf = (x: ArrayLike<number>) => {
   const m = meanOf(x);
   return Math.sqrt(meanOf(Array.from(x, (value) => (value - m) ** 2)));
@@ -439,6 +444,111 @@ describe("properties", () => {
     expect(Math.max(...rowMajor(limited).map(Math.abs))).toBeLessThan(0.5 + 1e-12);
   });
 
+  test("steps that are skipped leave the schedule of those that are visited", () => {
+    const visited = [50, 20, 3];
+    const alphaBar = Float64Array.from([0, 3, 20, 50], (t) => cosine50.alphaBar[t]!);
+    const beta = alphaBar.map((now, i) => (i === 0 ? 0 : 1 - now / alphaBar[i - 1]!));
+    const coarse = { steps: 3, beta, alphaBar, snr: alphaBar.map((a) => a / (1 - a)) };
+    for (const options of [
+      {},
+      { variance: "beta" },
+      { clip: 0.7 },
+      { sampler: "ddim" },
+      { sampler: "ddim", eta: 0.5 },
+    ] as const) {
+      const skipping = sample(exactDenoiser(ring, cosine50), {
+        schedule: cosine50,
+        n: 20,
+        timesteps: visited,
+        ...options,
+      });
+      const whole = sample(exactDenoiser(ring, coarse), { schedule: coarse, n: 20, ...options });
+      expect(maxAbsDifference(skipping, whole)).toBeLessThan(1e-12);
+    }
+    const [x0, xt] = [normal(3, 2, 1), normal(3, 2, 2)];
+    const [found, expected] = [posterior(x0, xt, 50, cosine50, 20), posterior(x0, xt, 3, coarse)];
+    expect(maxAbsDifference(found.mean, expected.mean)).toBeLessThan(1e-12);
+    expect(found.variance).toBeCloseTo(expected.variance, 12);
+  });
+
+  test("a DDIM step by hand, with noise and a clipped prediction", () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 0, max: 99 }), (eta, seed) => {
+        const guess: Denoiser = { prediction: "eps", predict: () => matrixOver(new Float64Array(4).fill(0.3), 4, 1) };
+        const options = { schedule: cosine50, n: 4, dimension: 1, clip: 0.4, timesteps: [30, 10], eta, seed } as const;
+        const [start, next] = [...sampleSteps(guess, { ...options, sampler: "ddim" })];
+        const draw = random(seed);
+        const z = Array.from({ length: 8 }, () => draw.normal()); // four of the start, four of the step
+        const [now, then] = [cosine50.alphaBar[30]!, cosine50.alphaBar[10]!];
+        const sigma = eta * Math.sqrt((1 - then) / (1 - now)) * Math.sqrt(1 - now / then);
+        for (let i = 0; i < 4; i++) {
+          expect(start!.x.get(i, 0)).toBe(z[i]);
+          const x0 = Math.max(-0.4, Math.min(0.4, (z[i]! - Math.sqrt(1 - now) * 0.3) / Math.sqrt(now)));
+          const eps = (z[i]! - Math.sqrt(now) * x0) / Math.sqrt(1 - now); // what agrees with the clipped prediction
+          const x = Math.sqrt(then) * x0 + Math.sqrt(1 - then - sigma ** 2) * eps + sigma * z[4 + i]!;
+          expect(next!.x.get(i, 0)).toBeCloseTo(x, 12);
+        }
+      }),
+      {
+        examples: [
+          [0, 0],
+          [0.5, 1],
+        ],
+        numRuns: 30,
+      },
+    );
+  });
+
+  test("the network is the one that is described", () => {
+    // A rate below the resolution of float32 leaves the weights as they were drawn.
+    const [schedule, data] = [noiseSchedule("cosine", 10), normal(9, 2, 1)];
+    for (const [hidden, frequencies] of [
+      [5, 3],
+      [2, 0],
+    ] as const) {
+      const options = { schedule, hidden, frequencies, steps: 1, batch: 2, learningRate: 1e-30, seed: 4 };
+      const { denoiser } = trainDenoiserSteps(data, options).next().value as DenoiserState;
+      const draw = random(4);
+      const waves = (value: number, count: number, unit: number) => [
+        value,
+        ...Array.from({ length: count }, (_, k) => unit * 2 ** k * value).flatMap((angle) => [
+          Math.sin(angle),
+          Math.cos(angle),
+        ]),
+      ];
+      let layer = [...waves(0.4, frequencies, 1), ...waves(-1.3, frequencies, 1), ...waves(7 / 10, 4, Math.PI / 2)];
+      for (const [i, width] of [hidden, hidden, hidden, 2].entries()) {
+        const weight = weightsOf(layer.length, width, draw.normal);
+        layer = weight.map((column) => column.reduce((sum, w, k) => sum + w * layer[k]!, 0));
+        if (i < 3) layer = layer.map((x) => x / (1 + Math.exp(-x)));
+      }
+      expect(maxAbsDifference(denoiser.predict(matrix([[0.4, -1.3]]), 7), matrix([layer]))).toBeLessThan(1e-5); // float32
+    }
+  });
+
+  test("every row of the data is visited, at noisy levels only", () => {
+    const schedule = noiseSchedule("cosine", 1); // one level, 0.1 % signal: the noise is nearly given, the data are not
+    const data = matrix([[-1], [1]]);
+    const last = (prediction: "eps" | "x0") => {
+      const options = { schedule, prediction, steps: 100, hidden: 8, batch: 64 };
+      return meanOf([...trainDenoiserSteps(data, options)].slice(-10).map(({ loss }) => loss));
+    };
+    expect(last("eps")).toBeLessThan(0.1);
+    expect(last("x0")).toBeGreaterThan(0.8); // one row alone would be learned by heart
+  });
+
+  test("the defaults of training, and a rate that falls over all its steps", () => {
+    const data = sampleMixture(ring, 50);
+    const losses = (options: object) => {
+      const states = trainDenoiserSteps(data, { schedule: cosine50, ...options });
+      return Array.from({ length: 3 }, () => (states.next().value as DenoiserState).loss);
+    };
+    const defaults = { prediction: "v", steps: 1000, hidden: 48, batch: 128, learningRate: 4e-3, frequencies: 4 };
+    expect(losses({})).toEqual(losses({ ...defaults, seed: 0 }));
+    expect(losses({ steps: 3 })[1]).toBe(losses({})[1]); // the first step has the whole rate
+    expect(losses({ steps: 3 })[2]).not.toBe(losses({})[2]);
+  });
+
   test("training is the same for a seed, improves, and leaves the data alone", () => {
     const data = sampleMixture(ring, 300, 2);
     const kept = rowMajor(data).slice();
@@ -481,6 +591,11 @@ describe("edges", () => {
     expect(toRows(whole.mean)[0]![0]).toBeCloseTo(0, 12);
     expect(at(convertPrediction(scalar(-2), { from: "v", to: "x0", xt: scalar(9), alphaBar: 0 }))).toBe(2);
     expect(at(convertPrediction(scalar(4), { from: "eps", to: "x0", xt: scalar(9), alphaBar: 1 }))).toBe(9);
+    for (const kind of ["eps", "x0", "v", "score"] as const) {
+      for (const alphaBar of [0, 1]) {
+        expect(at(convertPrediction(scalar(3), { from: kind, to: kind, xt: scalar(9), alphaBar }))).toBe(3);
+      }
+    }
     const far = mixtureScore(ring, matrix([[1e3, 0]]), 0.999);
     expect(Number.isFinite(far.logDensity[0]) && far.score.get(0, 0) < 0).toBe(true);
     expect(noiseSchedule("cosine", 1).beta[1]).toBe(0.999);
@@ -499,15 +614,21 @@ describe("edges", () => {
     const unit = { weights: [1], means: matrix([[0]]), variance: 1 };
     expect(mixtureQuality(unit, matrix([[4], [4.01], [9], [9], [9]]))).toEqual({ highQuality: 0.2, covered: 1 });
     expect(mixtureQuality(unit, matrix([[4], [9], [9], [9], [9], [9]])).covered).toBe(0);
+    // A share is of the component's own weight; a mixture draws by its weights.
+    const rare = { weights: [0.9, 0.1], means: matrix([[0], [100]]), variance: 1 };
+    const tenth = matrix([...new Array(36).fill([0]), [100], [9], [9], [9]]);
+    expect(mixtureQuality(rare, tenth)).toEqual({ highQuality: 0.925, covered: 2 });
+    const drawn = rowMajor(sampleMixture(rare, 2000)).filter((x) => x > 50).length / 2000;
+    expect(Math.abs(drawn - 0.1)).toBeLessThan(4 * Math.sqrt((0.1 * 0.9) / 2000));
   });
 
   const schedule = cosine50;
   const denoiser = exactDenoiser(ring, schedule);
-  const nan: Denoiser = {
-    prediction: "x0",
-    predict: (x) => matrixOver(new Float64Array(x.size).fill(1e308), x.shape[0]!, 2),
-  };
   const data = sampleMixture(ring, 20);
+  const constant = (value: number): Denoiser => ({
+    prediction: "x0",
+    predict: (x) => matrixOver(new Float64Array(x.size).fill(value), x.shape[0]!, 2),
+  });
   test.each<[string, () => unknown, string]>([
     ["steps", () => noiseSchedule("cosine", 0), "noiseSchedule: steps must be an integer at least 1, got 0"],
     [
@@ -641,8 +762,79 @@ describe("edges", () => {
     ],
     [
       "divergence",
-      () => sample(nan, { schedule, n: 2, guidance: { weight: 5, unconditional: denoiser } }),
+      () => sample(constant(1e308), { schedule, n: 2, guidance: { weight: 5, unconditional: denoiser } }),
       "sampleSteps: points must stay finite, got Infinity in step 50",
+    ],
+    [
+      "a prediction that is none",
+      () => sample(constant(Number.NaN), { schedule }),
+      "sampleSteps: points must stay finite, got NaN in step 50",
+    ],
+    [
+      "divergence of DDIM",
+      () => sample(constant(1e308), { schedule, sampler: "ddim", timesteps: [3, 2] }),
+      "sampleSteps: points must stay finite, got -Infinity in step 3",
+    ],
+    [
+      "a timestep twice",
+      () => sample(denoiser, { schedule, timesteps: [10, 10] }),
+      "sampleSteps: timesteps[1] must be an integer in [1, 9], got 10",
+    ],
+    [
+      "a timestep past the end",
+      () => sample(denoiser, { schedule, timesteps: [51] }),
+      "sampleSteps: timesteps[0] must be an integer in [1, 50], got 51",
+    ],
+    [
+      "clip",
+      () => sample(denoiser, { schedule, clip: 0 }),
+      "sampleSteps: clip must be a finite number in (0, Infinity], got 0",
+    ],
+    [
+      "variance of a step",
+      () => sample(denoiser, { schedule, variance: "learned" as "beta" }),
+      "sampleSteps: variance must be one of 'posterior', 'beta', got 'learned'",
+    ],
+    ["no points", () => sample(denoiser, { schedule, n: 0 }), "sampleSteps: n must be an integer at least 1, got 0"],
+    [
+      "no dimension",
+      () => sample(denoiser, { schedule, dimension: 0 }),
+      "sampleSteps: dimension must be an integer at least 1, got 0",
+    ],
+    [
+      "score as a target",
+      () => trainDenoiserSteps(data, { schedule, prediction: "score" as "eps" }).next(),
+      "trainDenoiserSteps: prediction must be one of 'eps', 'x0', 'v', got 'score'",
+    ],
+    ...(["steps", "hidden", "batch"] as const).map((name): [string, () => unknown, string] => [
+      `no ${name}`,
+      () => trainDenoiserSteps(data, { schedule, [name]: 0 }).next(),
+      `trainDenoiserSteps: ${name} must be an integer at least 1, got 0`,
+    ]),
+    [
+      "to",
+      () => convertPrediction(scalar(1), { from: "eps", to: "mu" as "eps", xt: scalar(1), alphaBar: 0.5 }),
+      "convertPrediction: to must be one of 'eps', 'x0', 'v', 'score', got 'mu'",
+    ],
+    [
+      "level of a prediction",
+      () => convertPrediction(scalar(1), { from: "eps", to: "x0", xt: scalar(1), alphaBar: 2 }),
+      "convertPrediction: alphaBar must be a finite number in [0, 1], got 2",
+    ],
+    [
+      "points of a prediction",
+      () => convertPrediction(scalar(1), { from: "eps", to: "x0", xt: normal(2, 1, 0), alphaBar: 0.5 }),
+      "convertPrediction: xt must have the shape of value, 1×1, got 2×1",
+    ],
+    [
+      "posterior of clean data",
+      () => posterior(scalar(1), scalar(1), 0, schedule),
+      "posterior: t must be an integer in [1, 50], got 0",
+    ],
+    [
+      "shapes of a posterior",
+      () => posterior(scalar(1), normal(2, 1, 0), 1, schedule),
+      "posterior: xt must have the shape of x0, 1×1, got 2×1",
     ],
   ])("refuses %s", (_, call, message) => {
     expect(call).toThrow(new RangeError(message));
