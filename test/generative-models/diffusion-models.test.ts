@@ -471,6 +471,26 @@ describe("properties", () => {
     expect(found.variance).toBeCloseTo(expected.variance, 12);
   });
 
+  test("the last step adds no noise, whatever the variance", () => {
+    for (const variance of ["posterior", "beta"] as const) {
+      const options = { schedule: cosine50, n: 5, timesteps: [30], variance };
+      const [start, end] = [...sampleSteps(exactDenoiser(ring, cosine50), options)];
+      expect(maxAbsDifference(end!.x, mixtureScore(ring, start!.x, cosine50.alphaBar[30]!).mean)).toBeLessThan(1e-12);
+    }
+  });
+
+  test("the loss by hand", () => {
+    const zero: Denoiser = {
+      prediction: "eps",
+      predict: (x) => matrixOver(new Float64Array(6), ...(x.shape as [3, 2])),
+    };
+    for (const seed of [0, 7]) {
+      const eps = Array.from({ length: 6 }, random(seed).normal);
+      const found = noiseLoss(zero, normal(3, 2, 1), { schedule: cosine50, t: 9, seed });
+      expect(found).toBeCloseTo(meanOf(eps.map((e) => e ** 2)), 12);
+    }
+  });
+
   test("a DDIM step by hand, with noise and a clipped prediction", () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 0, max: 99 }), (eta, seed) => {

@@ -13,7 +13,7 @@ import { figure } from "../../lib/figure.js";
 import { formatNumber, matrix, matrixOver, toRows } from "../../lib/matrix.js";
 
 // Okabe and Ito's colours: told apart by colour-blind readers, and by their lightness in print.
-const [BLUE, VERMILION, GREEN] = ["#0072B2", "#D55E00", "#009E73"];
+const [BLUE, VERMILION, GREY] = ["#0072B2", "#D55E00", "#444444"];
 const SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json";
 
 /** Points at a step of sampling with the exact score, over the density of data with that much noise, and its slope. */
@@ -54,20 +54,22 @@ export const particles = figure(
     const grid = matrixOver(Float64Array.from(ticks.flatMap((b) => ticks.flatMap((a) => [a, b]))), side * side, 2);
     const { logDensity } = mixtureScore(target, grid, alphaBar);
     const half = 2.4 / side;
+    const visible = Math.max(...logDensity) + Math.log(0.001); // what is fainter is white anyway
     const density = Array.from(logDensity, (log, k) => ({
       a: round(grid.get(k, 0) - half),
       a2: round(grid.get(k, 0) + half),
       b: round(grid.get(k, 1) - half),
       b2: round(grid.get(k, 1) + half),
       p: round(Math.exp(log)),
-    })).filter(({ p }) => p > 0.002);
+    })).filter((_, k) => logDensity[k]! > visible);
     const coarse = ticks.filter((_, k) => k % 4 === 2);
     const places = matrix(coarse.flatMap((b) => coarse.map((a) => [a, b])));
     const { score } = mixtureScore(target, places, alphaBar);
     const arrows = toRows(places).map(([a, b], k) => {
       const [u, v] = [score.get(k, 0), score.get(k, 1)];
       const scale = 0.2 / Math.max(1, Math.hypot(u, v));
-      return { a: round(a!), b: round(b!), a2: round(a! + scale * u), b2: round(b! + scale * v) };
+      const angle = round(90 - (Math.atan2(v, u) * 180) / Math.PI); // clockwise from up
+      return { a: round(a!), b: round(b!), a2: round(a! + scale * u), b2: round(b! + scale * v), angle };
     });
     const points = toRows(x)
       .filter((row) => row.every((value) => Math.abs(value) <= 2.4))
@@ -91,7 +93,8 @@ export const particles = figure(
       description:
         `250 points after ${wanted} of ${steps} ${sampler} steps with the exact score` +
         `${guidance > 0 ? ` and guidance ${guidance} towards the three centres on the right` : ""}, over the density of data ` +
-        `whose variance is ${formatNumber(100 * alphaBar, 3)} % signal, with arrows along its score: ${quality}.`,
+        `whose variance is ${formatNumber(100 * alphaBar, 3)} % signal, with arrows along its score: ${quality}; ` +
+        `${x.shape[0]! - points.length} of the points lie outside the picture.`,
       layer: [
         {
           data: { values: density },
@@ -104,19 +107,28 @@ export const particles = figure(
             color: {
               field: "p",
               type: "quantitative",
-              scale: { type: "sqrt", range: ["#ffffff", BLUE] },
+              scale: { type: "sqrt", domainMin: 0, range: ["#ffffff", BLUE], interpolate: "rgb" },
               legend: { title: "density" },
             },
           },
         },
         {
           data: { values: arrows },
-          mark: { type: "rule", color: GREEN, clip: true },
+          mark: { type: "rule", color: GREY, clip: true },
           encoding: {
             x: axis("a", "first coordinate"),
             y: axis("b", "second coordinate"),
             x2: { field: "a2" },
             y2: { field: "b2" },
+          },
+        },
+        {
+          data: { values: arrows },
+          mark: { type: "point", shape: "triangle-up", filled: true, size: 22, opacity: 1, color: GREY, clip: true },
+          encoding: {
+            x: axis("a2", "first coordinate"),
+            y: axis("b2", "second coordinate"),
+            angle: { field: "angle", type: "quantitative", scale: null },
           },
         },
         {
@@ -163,7 +175,7 @@ export const schedules = figure(
       data: { values },
       mark: { type: "line", strokeWidth: 2 },
       encoding: {
-        x: { field: "t", type: "quantitative", axis: { title: "step t", grid: false } },
+        x: { field: "t", type: "quantitative", scale: { nice: false }, axis: { title: "step t", grid: false } },
         y: { field: "amplitude", type: "quantitative", axis: { title: "√ᾱ, amplitude of the signal" } },
         color: {
           field: "schedule",
