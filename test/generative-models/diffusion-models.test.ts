@@ -84,7 +84,7 @@ const networks = new Map<Prediction, Denoiser>();
 function trained(prediction: "eps" | "v"): Denoiser {
   let denoiser = networks.get(prediction);
   if (!denoiser) {
-    const effort = prediction === "eps" ? { steps: 800, batch: 64 } : {};
+    const effort = prediction === "eps" ? { steps: 800, batch: 64 } : { steps: 800, batch: 96 };
     const states = trainDenoiserSteps(sampleMixture(ring, 5000, 1), { schedule: cosine50, prediction, ...effort });
     for (const state of states) denoiser = state.denoiser;
     networks.set(prediction, denoiser!);
