@@ -37,7 +37,9 @@ export function checkNumber(caller: string, name: string, value: number, range: 
   const belowHigh = range.below !== undefined ? value < range.below : value <= (range.max ?? Infinity);
   const inside = aboveLow && belowHigh;
   if (!(inside && (Number.isFinite(value) || range.max === Infinity))) {
-    throw new RangeError(`${caller}: ${name} must be a finite number${describe(range)}, got ${value}`);
+    throw new RangeError(
+      `${caller}: ${name} must be a ${range.max === Infinity ? "" : "finite "}number${describe(range)}, got ${value}`,
+    );
   }
   return value;
 }

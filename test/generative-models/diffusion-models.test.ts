@@ -808,7 +808,7 @@ describe("edges", () => {
     [
       "clip",
       () => sample(denoiser, { schedule, clip: 0 }),
-      "sampleSteps: clip must be a finite number in (0, Infinity], got 0",
+      "sampleSteps: clip must be a number in (0, Infinity], got 0",
     ],
     [
       "variance of a step",
