@@ -1,5 +1,6 @@
 /**
- * Dynamic programming on tabular MDPs: values of a policy, and optimal values, by sweeps to a fixed point.
+ * Dynamic programming on tabular MDPs: values of a policy, and optimal values, by sweeps to a fixed point or by better and better
+ * policies.
  *
  * Follows Sutton, Barto, "Reinforcement Learning: An Introduction", 2nd edition, 2018, chapter 4.
  * http://incompleteideas.net/book/the-book-2nd.html
@@ -58,7 +59,7 @@ export function expectedTarget(
  *
  * @param policy states × actions, rows sum to 1
  * @throws RangeError if γ or the policy's shape is wrong; ConvergenceError where maxIter sweeps do not suffice, as with γ = 1 and a
- *   policy that does not end
+ *   policy that does not end, or hardly ever does
  * @example
  * const pay = (s: number, a: number) => [{ probability: 1, nextState: 1, reward: s + a, terminated: s === 1 }];
  * const mdp = { stateCount: 2, actionCount: 2, initialDistribution: Float64Array.of(1, 0), transitions: pay };
@@ -158,4 +159,48 @@ export function valueIteration(mdp: TabularMdp, options: ValueIterationOptions =
     throw new ConvergenceError(`valueIteration: no convergence in ${sweeps} sweeps`, sweeps);
   }
   return { V: last!.V, Q: last!.Q };
+}
+
+/** What `policyIteration` returns. */
+export interface PolicyIterationResult extends Values {
+  /** optimal action of each state */
+  readonly policy: Int32Array;
+  /** policies that were evaluated, the random one included */
+  readonly rounds: number;
+}
+
+/**
+ * Policy iteration: evaluate a policy, take the best action by its values, and so on until no action is better. It starts with the
+ * uniformly random policy; an action is replaced only by one that is better by more than rounding.
+ *
+ * @param options.gamma γ in [0, 1), default 0.99: with γ = 1 a policy on the way may never end, and have no values
+ * @throws RangeError if γ is outside its range; ConvergenceError as `policyEvaluation`
+ * @example
+ * const pay = (s: number, a: number) => [{ probability: 1, nextState: 1, reward: s + a, terminated: s === 1 }];
+ * const mdp = { stateCount: 2, actionCount: 2, initialDistribution: Float64Array.of(1, 0), transitions: pay };
+ * const { V, policy, rounds } = policyIteration(mdp, { gamma: 0.5 });
+ * [[...V], [...policy], rounds] // [[2, 2], [1, 1], 2]
+ */
+export function policyIteration(mdp: TabularMdp, { gamma = 0.99 } = {}): PolicyIterationResult {
+  checkNumber("policyIteration", "gamma", gamma, { min: 0, below: 1 });
+  const { stateCount: n, actionCount: m } = mdp;
+  const probabilities = zeros(n, m);
+  for (let s = 0; s < n; s++) for (let a = 0; a < m; a++) probabilities.set(s, a, 1 / m);
+  const policy = new Int32Array(n).fill(-1);
+  for (let rounds = 1; ; rounds++) {
+    const { V, Q } = policyEvaluation(mdp, probabilities, { gamma });
+    let stable = true;
+    for (let s = 0; s < n; s++) {
+      const margin = 1e-9 * Math.max(1, Math.abs(V[s]!));
+      let best = policy[s]!;
+      for (let a = 0; a < m; a++) {
+        if (best < 0 || Q.get(s, a) > Q.get(s, best) + margin) best = a;
+      }
+      if (best === policy[s]) continue;
+      stable = false;
+      policy[s] = best;
+      for (let a = 0; a < m; a++) probabilities.set(s, a, Number(a === best));
+    }
+    if (stable) return { V, Q, policy, rounds };
+  }
 }

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { policyEvaluation, valueIteration, valueIterationSteps } from "../../src/lib/dynamic-programming.js";
+import {
+  policyEvaluation,
+  policyIteration,
+  valueIteration,
+  valueIterationSteps,
+} from "../../src/lib/dynamic-programming.js";
 import {
   Bandit,
   CartPole,
@@ -124,6 +129,30 @@ describe("dynamic programming", () => {
       const exact = policyEvaluation(mdp, greedy, { gamma: 0.9 });
       for (const [s, v] of exact.V.entries()) expect(v).toBeCloseTo(V[s]!, 9);
     }
+  });
+
+  test("policy iteration finds the same optimum, in few rounds; what it evaluates last is its own policy", () => {
+    for (const [, mdp] of worlds) {
+      const { V, Q, policy, rounds } = policyIteration(mdp, { gamma: 0.9 });
+      const best = valueIteration(mdp, { gamma: 0.9 });
+      for (const [s, v] of best.V.entries()) {
+        expect(V[s]).toBeCloseTo(v, 9);
+        expect(Q.get(s, policy[s]!)).toBeCloseTo(v, 9);
+        expect(Math.max(...row(Q, s))).toBeCloseTo(v, 9);
+      }
+      expect(rounds).toBeLessThanOrEqual(20);
+    }
+    expect(policyIteration(frozenLake()).V[0]).toBeCloseTo(0.542025932, 9); // γ = 0.99
+    const flat: TabularMdp = {
+      stateCount: 1,
+      actionCount: 3,
+      initialDistribution: Float64Array.of(1),
+      transitions: (_, a) => [{ probability: 1, nextState: 0, reward: a === 0 ? 0 : 1e-15 * a, terminated: true }],
+    };
+    expect(policyIteration(flat)).toMatchObject({ policy: Int32Array.of(0), rounds: 2 }); // equals do not replace
+    expect(() => policyIteration(cliffWalking(), { gamma: 1 })).toThrow(
+      new RangeError("policyIteration: gamma must be a finite number in [0, 1), got 1"),
+    );
   });
 
   test("bad input and no answer", () => {
