@@ -28,7 +28,12 @@ import {
 } from "../../src/demos/reinforcement-learning/q-learning.js";
 import { AdamW } from "../../src/demos/training-fundamentals/adam-and-adamw.js";
 import { cliffFigure } from "../../src/figures/reinforcement-learning/q-learning.js";
-import { policyEvaluation, valueIteration, valueIterationSteps } from "../../src/lib/dynamic-programming.js";
+import {
+  policyEvaluation,
+  policyIteration,
+  valueIteration,
+  valueIterationSteps,
+} from "../../src/lib/dynamic-programming.js";
 import {
   CartPole,
   cliffWalking,
@@ -86,6 +91,9 @@ claim("optimality-backup-contracts", () => {
     k++;
     expect(maxAbsDifference(Q, best)).toBeLessThanOrEqual(gamma ** k * Math.max(...rowMajor(best)) + 1e-10);
   }
+  const { Q, rounds } = policyIteration(lake, { gamma });
+  expect([k, rounds]).toEqual([704, 3]);
+  expect(maxAbsDifference(Q, best)).toBeLessThan(1e-9);
 });
 
 claim(
@@ -153,8 +161,8 @@ claim(
     expect(online(sarsa)).toBeLessThanOrEqual(-22);
     expect(online(expected)).toBeGreaterThanOrEqual(-23);
     // SARSA's detour to the top is noise of the step size: with a smaller one it takes the best soft path.
-    const calm = seeds(20).map((seed) => qLearning(cliff, { algorithm: "sarsa", alpha: 0.1, episodes: 2000, seed }));
-    expect(calm.filter(({ policy }) => pathLength(cliff, policy) === 15).length).toBeGreaterThanOrEqual(11);
+    const calm = seeds(10).map((seed) => qLearning(cliff, { algorithm: "sarsa", alpha: 0.1, episodes: 2000, seed }));
+    expect(calm.filter(({ policy }) => pathLength(cliff, policy) === 15).length).toBeGreaterThanOrEqual(6);
   },
   30_000,
 );
@@ -175,7 +183,7 @@ claim(
     const [q, double] = [left("q-learning"), left("double-q-learning")];
     expect(Math.max(...q)).toBeGreaterThanOrEqual(0.9);
     expect(q.indexOf(Math.max(...q))).toBeLessThan(50);
-    expect(Math.max(...double)).toBeLessThanOrEqual(0.75);
+    expect(Math.max(...double)).toBeLessThanOrEqual(0.7); // 2,000 runs: 0.623, and 0.956 of Q-learning
     const late = (share: Float64Array) => mean([...share.slice(250)]);
     expect(late(q)).toBeGreaterThanOrEqual(0.1);
     expect(late(double)).toBeLessThanOrEqual(0.09);
@@ -264,8 +272,8 @@ claim(
   "without-a-target-network-values-diverge",
   () => {
     const largest = (targetEvery: number | null) => dqn(cartPole, { ...FRAGILE, targetEvery, steps: 2400 }).largestQ;
-    expect(largest(null)).toBeGreaterThanOrEqual(500); // 11 seeds: 836 to 1039
-    expect(largest(200)).toBeLessThanOrEqual(100); // 11 seeds: 8 to 13
+    expect(largest(null)).toBeGreaterThanOrEqual(500); // 11 seeds: 608 to 814
+    expect(largest(200)).toBeLessThanOrEqual(100); // 11 seeds: 7 to 12
   },
   30_000,
 );
@@ -277,7 +285,7 @@ claim(
     expect(steps).toBeLessThan(10_000); // 14 of 14 seeds: 5,176 to 8,897
     expect(mean([...returns.slice(-20)])).toBeGreaterThanOrEqual(150);
     expect(mean([...returns.slice(-21, -1)])).toBeLessThan(150); // it stopped at once
-    expect(mean([...greedyReturns(cartPole, network, { episodes: 10 })])).toBeGreaterThanOrEqual(100); // chance: 22
+    expect(mean([...greedyReturns(cartPole, network, { episodes: 5 })])).toBeGreaterThanOrEqual(100); // chance: 22
   },
   30_000,
 );
@@ -352,7 +360,7 @@ describe("oracle: DQN's update", () => {
     expect(dqnLoss(network, batch, targets, { activation }).metrics.largestQ).toBe(Math.max(...all));
   });
 
-  withTensorFlow("loss and gradients of TensorFlow.js agree to 1e-5, and a step of Adam to 1e-6", (tf) => {
+  withTensorFlow("gradients of TensorFlow.js agree to 2e-5, and a step of Adam to 1e-6", (tf) => {
     const { targets, gradients } = cases.find((c) => c.activation === "tanh" && !c.double && c.huber)!;
     const variables = NAMES.map((name) => tf.variable(tf.tensor(w[name]!)));
     const loss = () => {
@@ -474,13 +482,46 @@ describe("any process", () => {
         expect(maxAbsDifference(off.Q, best)).toBeLessThan(1e-9); // whoever acted
         const on = qLearning(mdp, { ...settings, algorithm: "expected-sarsa", behaviour, transitions: 6000 });
         expect(maxAbsDifference(on.Q, policyEvaluation(mdp, behaviour, { gamma }).Q)).toBeLessThan(1e-9);
-        expect(maxAbsDifference(nStepFixedPoint(mdp, behaviour, { gamma }).Q, best)).toBeLessThan(1e-9);
+        const oneStep = nStepFixedPoint(mdp, behaviour, { gamma });
+        expect(maxAbsDifference(oneStep.Q, best)).toBeLessThan(1e-9);
+        expect(oneStep.greedyValue).toBeCloseTo(mean(seeds(n).map((s) => Math.max(...row(best, s)))), 9); // any start
         // n steps of the best behaviour are no mistake.
         const expert = softened(greedyPolicy(best), m, 0);
         expect(maxAbsDifference(nStepFixedPoint(mdp, expert, { n: 4, gamma }).Q, best)).toBeLessThan(1e-9);
       }),
       { numRuns: 15 },
     );
+  });
+
+  test("rewards of a million: rounding errors, which here come back for ever, do not keep the n-step limit from ending", () => {
+    const draw = random(656);
+    const outcomes = Array.from({ length: 8 }, () => {
+      const probability = draw.uniform();
+      return [probability, 1 - probability].map((p) => ({
+        probability: p,
+        nextState: draw.integer(4),
+        terminated: false,
+      }));
+    });
+    const rewards = outcomes.map(() => 1e6 * draw.normal());
+    const mdp: TabularMdp = {
+      stateCount: 4,
+      actionCount: 2,
+      initialDistribution: Float64Array.of(1, 0, 0, 0),
+      transitions: (s, a) => outcomes[2 * s + a]!.map((outcome) => ({ ...outcome, reward: rewards[2 * s + a]! })),
+    };
+    const { Q } = nStepFixedPoint(mdp, softened(new Int32Array(4), 2, 1), { gamma: 0.9 });
+    expect(maxAbsDifference(Q, valueIteration(mdp, { gamma: 0.9, tolerance: 1e-6 }).Q)).toBeLessThan(1e-4);
+  });
+
+  test("what is drawn for the agent tells nothing of what is drawn for its world", () => {
+    const either = [0, 1].map((nextState) => ({ probability: 0.5, nextState, reward: 0, terminated: false }));
+    const mdp = { ...loop, stateCount: 2, actionCount: 2, initialDistribution: Float64Array.of(1, 0) };
+    const { visits } = qLearning(
+      { ...mdp, transitions: () => either },
+      { epsilon: 1, gamma: 0.5, transitions: 10_000 },
+    );
+    for (const count of visits) expect(Math.abs(count - 2500)).toBeLessThan(220); // five standard deviations
   });
 
   test("pairs are tried as often as the behaviour says", () => {
@@ -523,6 +564,10 @@ describe("DQN's contract", () => {
     for (const other of [{ gamma: 0.5 }, { double: true }, { huber: false }, { targetEvery: 8 }, { capacity: 20 }]) {
       expect(run({ ...rough, ...other })).not.toEqual(run(rough));
     }
+    // The copy is made after step 20, and so used from step 21 on.
+    const copied = (steps: number, targetEvery: number) => run({ ...rough, updateEvery: 1, steps, targetEvery });
+    expect(copied(20, 20)).toEqual(copied(20, 1000));
+    expect(copied(21, 20)).not.toEqual(copied(21, 1000));
     const given: number[] = [];
     dqn(
       (seed) => {
@@ -543,7 +588,11 @@ describe("DQN's contract", () => {
       gamma: 0.98,
       capacity: 10_000,
     };
-    expect(run({ ...paper, epsilonSchedule: (step) => 1 - (0.96 * step) / 5000 })).toEqual(run({}));
+    expect(run(paper)).toEqual(run({}));
+    const untrained = (options: DqnOptions) =>
+      dqn(cartPole, { hidden: 3, steps: 6000, warmUp: 6001, ...options }).returns;
+    const falling = (step: number) => Math.max(0.04, 1 - (0.96 * step) / 5000);
+    expect(untrained({ epsilonSchedule: falling })).toEqual(untrained({}));
   });
 
   test("weights start within ±1/√inputs, biases too; a memory of one step, a short gradient", () => {

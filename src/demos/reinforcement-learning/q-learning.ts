@@ -7,9 +7,10 @@
  * https://papers.nips.cc/paper/2010/hash/091d584fced301b442654dd8c23b3fc9-Abstract.html
  * Follows Mnih and others, "Human-level control through deep reinforcement learning", 2015.
  * https://doi.org/10.1038/nature14236
- * Follows Sutton, Barto, "Reinforcement Learning: An Introduction", 2nd edition, 2018, chapters 6 and 11.
+ * Follows Sutton, Barto, "Reinforcement Learning: An Introduction", 2nd edition, 2018, chapters 6, 7 and 11.
  * But:
- * - DQN has one hidden layer, reads numbers instead of pictures, and draws its memory uniformly.
+ * - The next action is chosen before the update, by all four algorithms alike, so that SARSA's target can hold it.
+ * - DQN has one hidden layer, reads numbers instead of pictures, and takes Adam's steps, of shortened gradients, instead of RMSProp's.
  */
 import { type Linear, linear, uniform } from "../../autodiff/layers.js";
 import { clip, mean, mul, relu, sub, takeAlongLast, tanh } from "../../autodiff/ops.js";
@@ -365,7 +366,9 @@ export function nStepFixedPoint(mdp: TabularMdp, behaviour: Matrix, { n = 1, gam
       for (let at = 0; at < next.length; at++) next[at] = expectedTarget(mdp, Math.floor(at / m), at % m, V, gamma);
       V = V.map((_, s) => dot(mu, next, s * m, m)); // what the behaviour makes of it, one step earlier
     }
-    change = next.reduce((largest, value, at) => Math.max(largest, Math.abs(value - Q[at]!)), 0);
+    change = 0; // relative to values above 1, whose rounding errors may exceed 1e-13
+    for (const [at, value] of next.entries())
+      change = Math.max(change, Math.abs(value - Q[at]!) / Math.max(1, Math.abs(value)));
     Q = next;
   }
   const result = matrixOver(Q, stateCount, m);

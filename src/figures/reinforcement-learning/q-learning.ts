@@ -38,6 +38,7 @@ export const cliffFigure = figure(
       episode: 10 * (i + 1),
       reward: returns.slice(10 * i, 10 * (i + 1)).reduce((a, b) => a + b, 0) / 10,
     }));
+    const lowest = Math.min(-150, ...runs.slice(runs.length / 4).map(({ reward }) => 1.05 * reward));
     const last = runs.slice(-10);
     const collected = formatNumber(last.reduce((sum, { reward }) => sum + reward, 0) / last.length, 3);
     const subtitle = `an episode lately collects ${collected}`;
@@ -87,7 +88,7 @@ export const cliffFigure = figure(
           mark: { type: "line", color: "#0072B2", clip: true, point: true },
           encoding: {
             x: { field: "episode", type: "quantitative", title: "episode" },
-            y: { field: "reward", type: "quantitative", title: "return, mean of 10", scale: { domain: [-150, 0] } },
+            y: { field: "reward", type: "quantitative", title: "return, mean of 10", scale: { domain: [lowest, 0] } },
           },
         },
       ],
