@@ -40,14 +40,19 @@ async def execute(source, target, folder, limit):
             first.append(time.monotonic() - started)
             say(event="cell", source=source, cell=cell_index, cells=len(notebook.cells))
 
-        client = NotebookClient(
-            notebook, timeout=120, kernel_name="tslab", resources={"metadata": {"path": folder}}, on_cell_executed=done
-        )
+        options = {"resources": {"metadata": {"path": folder}}, "on_cell_executed": done}
         problem = None
-        try:
-            await client.async_execute()
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            problem = (len(first), str(error))
+        for retry in (True, False):
+            try:
+                await NotebookClient(notebook, timeout=120, kernel_name="tslab", **options).async_execute()
+                break
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+                problem = (len(first), str(error))
+                break
+            except RuntimeError as error:
+                # The kernel never answered: another program may have taken one of its ports first. A new one gets others.
+                if not retry:
+                    problem = (0, str(error))
         problem = failure(notebook) or problem
         nbformat.write(notebook, target)
         say(
