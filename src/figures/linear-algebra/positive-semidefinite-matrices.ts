@@ -207,8 +207,8 @@ export const kernelSpectrum = figure(
       $schema: SCHEMA,
       description:
         `Computed eigenvalues of the Gaussian kernel matrix of ${n} equispaced points with length-scale ${formatNumber(scale, 3)}, ` +
-        `falling from ${formatNumber(descending[0]!)}: ${above} lie above n·eps·λ_max = ${limit.toExponential(1)}, ` +
-        `${values.filter(({ sign }) => sign !== "positive").length} are not positive. ${fate}.`,
+        `falling from ${formatNumber(descending[0]!)}: ${above} lie above n·eps·λ_max = ${limit.toExponential(1)}` +
+        `${values.some(({ sign }) => sign !== "positive") ? ", the others are rounding, some of them not positive" : ""}. ${fate}.`,
       title: {
         text: `${above} of ${n} eigenvalues above rounding; ${fate}`,
         subtitle: `length-scale ${formatNumber(scale, 3)}; dashed: n·eps·λ_max = ${limit.toExponential(1)}`,
