@@ -514,16 +514,6 @@ describe("any process", () => {
     expect(maxAbsDifference(Q, valueIteration(mdp, { gamma: 0.9, tolerance: 1e-6 }).Q)).toBeLessThan(1e-4);
   });
 
-  test("what is drawn for the agent tells nothing of what is drawn for its world", () => {
-    const either = [0, 1].map((nextState) => ({ probability: 0.5, nextState, reward: 0, terminated: false }));
-    const mdp = { ...loop, stateCount: 2, actionCount: 2, initialDistribution: Float64Array.of(1, 0) };
-    const { visits } = qLearning(
-      { ...mdp, transitions: () => either },
-      { epsilon: 1, gamma: 0.5, transitions: 10_000 },
-    );
-    for (const count of visits) expect(Math.abs(count - 2500)).toBeLessThan(220); // five standard deviations
-  });
-
   test("pairs are tried as often as the behaviour says", () => {
     const behaviour = matrix([[0.7, 0, 0.3]]);
     const { visits } = qLearning({ ...loop, actionCount: 3 }, { behaviour, gamma: 0.5, transitions: 10_000 });
