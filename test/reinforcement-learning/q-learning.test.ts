@@ -669,7 +669,7 @@ describe("DQN's contract", () => {
     ["dqn: targetEvery must be an integer at least 1, got 0", () => dqn(cartPole, { targetEvery: 0 })],
     ["dqn: activation must be one of 'tanh', 'relu', got 'elu'", () => dqn(cartPole, { activation: "elu" as "relu" })],
     ["dqn: learningRate must be a finite number in (0, Infinity), got 0", () => dqn(cartPole, { learningRate: 0 })],
-    ["dqn: maxGradNorm must be a finite number in (0, Infinity], got 0", () => dqn(cartPole, { maxGradNorm: 0 })],
+    ["dqn: maxGradNorm must be a number in (0, Infinity], got 0", () => dqn(cartPole, { maxGradNorm: 0 })],
     ["dqn: gamma must be a finite number in [0, 1], got 2", () => dqn(cartPole, { gamma: 2 })],
     [
       "dqn: epsilonSchedule(0) must be a finite number in [0, 1], got 3",
