@@ -549,7 +549,7 @@ export interface GradientCheck {
 const CUBE_ROOT_OF_EPSILON = Math.cbrt(2 ** -52);
 
 /**
- * Compares a gradient with central differences, coordinate by coordinate. About 1e-9 is right, near 1 is wrong. Where f is
+ * Compares a gradient with central differences, coordinate by coordinate. Below 1e-7 is right, above 1e-4 is wrong. Where f is
  * large and its slope small, differences resolve little: rounding then shows, but as no more than some 1e-5.
  *
  * @param f scalar function
@@ -597,8 +597,9 @@ export function gradientCheck(
 /** Options of `newton`. */
 export interface NewtonOptions {
   /**
-   * 'backtracking' halves a step until the value falls by 1e-4 of what the slope promises; 'none' takes every step whole, and
-   * is here to be compared with; default 'backtracking'
+   * 'backtracking' halves a step until the value falls by 1e-4 of what the slope promises (where that is below 1e-12 of the
+   * value: until it rises by 2⁻⁴⁸ of it at most); 'none' takes every step whole, and is here to be compared with; default
+   * 'backtracking'
    */
   readonly lineSearch?: "backtracking" | "none";
   /** stop at a gradient of at most this length; default 1e-8 */
@@ -710,7 +711,7 @@ function shiftedSolve(h: Matrix, g: Float64Array): { readonly p: Float64Array; r
   }
 }
 
-/** Halves t = 1 until f(x + tp) ≤ f(x) + 1e-4·t·∇fᵀp. */
+/** Halves t = 1 until f(x + tp) ≤ f(x) + 1e-4·t·∇fᵀp, up to the rounding of f. */
 function backtrack(
   f: (x: Float64Array) => number,
   x: Float64Array,
@@ -719,8 +720,8 @@ function backtrack(
   p: Float64Array,
 ): Pick<NewtonState, "x" | "value" | "step"> | "no descent after 50 halvings" {
   const slope = dot(g, 0, p, 0, x.length);
-  // Close to the minimum the promised fall drowns in the rounding of f. The values tell nothing then: the step is taken.
-  const rounding = -slope < 1e-12 * Math.abs(value) ? Infinity : 0;
+  // Close to the minimum the promised fall drowns in the rounding of f: then a step may seem to climb by some units of it.
+  const rounding = -slope < 1e-12 * Math.abs(value) ? 2 ** -48 * Math.abs(value) : 0;
   for (let step = 1; step >= 2 ** -50; step /= 2) {
     const next = x.map((xi, i) => xi + step * p[i]!);
     const reached = f(next.slice());
