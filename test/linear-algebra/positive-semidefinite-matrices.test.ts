@@ -115,15 +115,24 @@ claim("cholesky-needs-no-pivoting", () => {
     const [n] = a.shape as [number, number];
     const l = cholesky(a);
     const product = matmul(l, transpose(l));
+    let [error, growth] = [0, 0];
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < n; j++) {
-        // The bound holds for the worst case of every rounding; what rounding LLᵀ adds here fits into it too.
-        const bound = (n + 1) * U * Math.sqrt(a.get(i, i) * a.get(j, j));
-        expect(Math.abs(product.get(i, j) - a.get(i, j))).toBeLessThanOrEqual(bound);
-        expect(Math.abs(l.get(i, j))).toBeLessThanOrEqual(Math.sqrt(a.get(i, i)) * (1 + (n + 1) * U));
+        const size = Math.sqrt(a.get(i, i) * a.get(j, j));
+        error = Math.max(error, Math.abs(product.get(i, j) - a.get(i, j)) / size);
+        growth = Math.max(growth, Math.abs(l.get(i, j)) / Math.sqrt(a.get(i, i)));
       }
     }
+    // The bound holds for the worst case of every rounding; what rounding LLᵀ adds here fits into it too.
+    expect(error).toBeLessThanOrEqual((n + 1) * U);
+    expect(growth).toBeLessThanOrEqual(1 + (n + 1) * U);
   }
+  // Other units, 2⁻²⁵ʲ for variable j: a condition number beyond 1e60, and the same digits.
+  const units = (i: number) => 2 ** (-25 * i);
+  const a = definite(5, 3);
+  const l = cholesky(from(5, 5, (i, j) => units(i) * a.get(i, j) * units(j)));
+  expect(l).toEqual(from(5, 5, (i, j) => units(i) * cholesky(a).get(i, j)));
+  expect(a.get(0, 0) / (units(4) ** 2 * a.get(4, 4))).toBeGreaterThan(1e59); // no more than the condition number
 });
 
 claim("rank-one-update-is-a-new-factor", () => {
@@ -143,6 +152,7 @@ claim("ellipses-hold-less-than-you-think", () => {
   expect(plane[0]).toBeCloseTo(1 - Math.exp(-0.5), 12);
   expect(plane[3]).toBeCloseTo(0.8535, 4);
   expect(coverage.find(({ d }) => d === 3)!.within[0]).toBeCloseTo(0.199, 3);
+  expect(coverage.find(({ d }) => d === 10)!.within[2]).toBeCloseTo(0.468, 3);
   expect(segment).toBeCloseTo(0.9856, 4);
   const covariance = m("3 1.2; 1.2 0.8");
   for (const { level, radius } of radii) {
@@ -330,6 +340,7 @@ claim("smooth-kernels-need-jitter", () => {
   expect(values[199]).toBeCloseTo(184.94, 2);
   expect(values[199]).toBeCloseTo(expected.largest, 9);
   expect(limit).toBeCloseTo(8.2e-12, 13);
+  expect(200 * 201 * U).toBeCloseTo(4.5e-12, 13);
   expect(values.filter((value) => value > limit).length).toBe(8);
   expect(expected.above).toBe(8);
   for (const [i, value] of expected.leading.entries()) {
@@ -593,6 +604,13 @@ describe("cholesky", () => {
     expect(cholesky(m("5e-324")).get(0, 0)).toBe(Math.sqrt(5e-324));
   });
 
+  test("of differences within rounding the lower triangle counts", () => {
+    expect(toRows(cholesky(m("4 2.0000000003; 2 5")))).toEqual([
+      [2, 0],
+      [1, 2],
+    ]);
+  });
+
   test("the failing pivot is named, with its value", () => {
     const failure = (a: Matrix) => {
       try {
@@ -781,7 +799,12 @@ describe("covarianceMatrix and correlationMatrix", () => {
       expect(r.get(1, 0)).toBeCloseTo(1, 13);
       expect(r.get(2, 0)).toBeCloseTo(-1, 13);
     }
-    expect(correlationMatrix(m("1e300 1; 3e300 2; -4e300 -9")).get(0, 1)).toBeGreaterThan(0.5);
+    // From the denormal to the largest numbers: (1, 2, 0) with deviations (0, 1, −1), against (1, 2, 6) with (−2, −1, 3).
+    for (const unit of [5e-324, 1e-310, 1e-200, 1, 1e200, 8e307]) {
+      const r = correlationMatrix(matrix([1, 2, 0].map((value, i) => [value * unit, [1, 2, 6][i]!])));
+      expect(r.get(1, 0)).toBeCloseTo(-4 / Math.sqrt(28), 14);
+    }
+    expect(correlationMatrix(m("-1.7e308 1; 1.7e308 2")).get(1, 0)).toBeCloseTo(1, 15);
   });
 
   test("what is missing does not matter", () => {
@@ -1064,13 +1087,19 @@ describe("the contract", () => {
     [
       "constant column whose mean is rounded",
       () => correlationMatrix(from(10, 2, (i, j) => (j === 0 ? 0.7 : i))),
-      "correlationMatrix: column 0 must vary over the 10 rows it shares with 1, got deviation 3.510833468576701e-16",
+      "correlationMatrix: column 0 must vary over the 10 rows it shares with 1, got deviation 0",
       RangeError,
     ],
     [
       "nothing shared",
       () => correlationMatrix(m("1 5; 2 6; 4 8"), { present: (i, j) => i === j }),
       "correlationMatrix: column 1 must vary over the 0 rows it shares with 0, got deviation 0",
+      RangeError,
+    ],
+    [
+      "nothing but constant",
+      () => correlationMatrix(m("1e-200 1; 1e-200 2")),
+      "correlationMatrix: column 0 must vary over the 2 rows it shares with 1, got deviation 0",
       RangeError,
     ],
     ["x of a distance", () => mahalanobis([1], [0, 0], one), "mahalanobis: x must have length 2, got 1", RangeError],
@@ -1162,6 +1191,8 @@ describe("the contract", () => {
     expect(isPositiveSemidefinite(scaledBy(1e-310, definite(3, 1)))).toBe(true);
     expect(nearestPsd(m("-1e308")).distance).toBe(1e308);
     expect(nearestPsd(m("-1e308")).matrix.get(0, 0)).toBe(0);
+    expect(nearestPsd(diagonal(-1.7e308, -1.7e308)).distance).toBe(Infinity);
+    expect(mahalanobis([1.7e308, 1.7e308], [0, 0], identity(2))).toBe(Infinity);
     expect(logDetSpd(scaledBy(1e-300, identity(50)))).toBeCloseTo(50 * Math.log(1e-300), 8);
   });
 });
@@ -1185,7 +1216,15 @@ describe("figures", () => {
       const inside = toRows(draws).filter((point) => mahalanobis(point, [0, 0], covariance) <= radius).length;
       expect(text(spec)).toContain(`${inside} points`);
     }
-    expect(text(ellipseOverPoints.draw({ correlation: -1 }))).toContain("all points lie on one line");
+    // On a line the distance is |z| of one normal number: 0.4590 holds 0.3538 of them, whatever the variances and the rounding.
+    for (const correlation of [-1, 1]) {
+      for (let tenths = 1; tenths <= 15; tenths++) {
+        const alt = text(ellipseOverPoints.draw({ correlation, ratio: tenths / 10, level: 0.1 }));
+        expect(alt).toContain("all points lie on one line");
+        const inside = Number(/: (\d+) points/.exec(alt)![1]);
+        expect(Math.abs(inside - 177)).toBeLessThan(32); // three standard deviations
+      }
+    }
   });
 
   test("level curves: every point is on its level", () => {

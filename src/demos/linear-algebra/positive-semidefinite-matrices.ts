@@ -304,8 +304,8 @@ function factoriseByPivots(caller: string, name: string, a: Matrix, { tolerance 
 }
 
 /**
- * Whether xᵀAx > 0 for every x ≠ 0: whether Cholesky's factorisation ends well. In float64 that is no sharp line: matrices with
- * an eigenvalue below n·eps·λ_max may fall on either side.
+ * Whether xᵀAx > 0 for every x ≠ 0: whether Cholesky's factorisation ends well. In float64 that is no sharp line: where the
+ * smallest eigenvalue, after scaling to a diagonal of ones, is within about n²u of 0 (u = 2⁻⁵³), rounding may decide.
  *
  * @param a n×n symmetric matrix
  * @throws RangeError if a is not square, empty, not finite or not symmetric
@@ -384,21 +384,21 @@ export interface CorrelationOptions {
  */
 export function correlationMatrix(x: Matrix, { present = () => true }: CorrelationOptions = {}): Matrix {
   const [n, d] = checkMatrix("correlationMatrix", "x", x);
-  const result = identity(d);
   const rows = Array.from({ length: n }, (_, i) => i);
+  const columns = Array.from({ length: d }, (_, j) => column(x, j));
+  const observed = columns.map((_, j) => rows.map((i) => present(i, j)));
+  const result = identity(d);
   for (let p = 0; p < d; p++) {
     for (let q = 0; q < p; q++) {
-      const shared = rows.filter((i) => present(i, p) && present(i, q));
+      const shared = rows.filter((i) => observed[p]![i] && observed[q]![i]);
       const [u, v] = [p, q].map((j) => {
-        const values = Float64Array.from(shared, (i) => x.get(i, j));
-        const deviations = centre(values);
-        const length = norm(deviations);
-        if (!(values.some((value) => value !== values[0]) && length > 0 && length < Infinity)) {
+        const values = new Float64Array(shared.map((i) => columns[j]![i]!));
+        if (values.every((value) => value === values[0])) {
           throw new RangeError(
-            `correlationMatrix: column ${j} must vary over the ${shared.length} rows it shares with ${p + q - j}, got deviation ${length}`,
+            `correlationMatrix: column ${j} must vary over the ${shared.length} rows it shares with ${p + q - j}, got deviation 0`,
           );
         }
-        return deviations.map((value) => value / length);
+        return direction(values);
       }) as [Float64Array, Float64Array];
       const correlation = Math.max(-1, Math.min(1, dot(u, 0, v, 0, u.length))); // rounding may end beyond 1
       result.set(p, q, correlation);
@@ -406,6 +406,14 @@ export function correlationMatrix(x: Matrix, { present = () => true }: Correlati
     }
   }
   return result;
+}
+
+/** The deviations from the mean, scaled to length 1; the largest number becomes 1 first, lest squares overflow or vanish. */
+function direction(x: Float64Array): Float64Array {
+  const largest = x.reduce((size, value) => Math.max(size, Math.abs(value)), 0);
+  const deviations = centre(x.map((value) => value / largest));
+  const length = norm(deviations);
+  return deviations.map((value) => value / length);
 }
 
 /** The numbers minus their mean. */
@@ -418,7 +426,7 @@ function centre(x: Float64Array): Float64Array {
 export interface NearestPsd {
   /** n×n, exactly symmetric; its eigenvalues are ≥ 0 up to rounding */
   readonly matrix: Matrix;
-  /** ‖A − matrix‖_F, the root of the sum of the squared negative eigenvalues */
+  /** ‖A − matrix‖_F, the root of the sum of the squared negative eigenvalues; Infinity if that is beyond float64 */
   readonly distance: number;
 }
 
@@ -565,6 +573,7 @@ function minus(a: Matrix, b: Matrix): Matrix {
  * @param x d numbers
  * @param mean μ, d numbers
  * @param covariance Σ, d×d positive definite matrix
+ * @returns distance ≥ 0; Infinity if it is beyond float64
  * @throws RangeError if x or mean has not d finite numbers, or covariance is not square, empty, not finite or not symmetric
  * @throws TypeError if x or mean is no array, or covariance no matrix of float64
  * @throws NotPositiveDefiniteError if covariance is not positive definite

@@ -37,11 +37,11 @@ function ellipse(covariance: Matrix, level: number, centre: readonly number[] = 
     return { ...at(Math.cos(angle), Math.sin(angle)), t };
   });
   const arms = [at(1, 0), at(-1, 0), at(0, 1), at(0, -1)];
-  /** In the coordinates of the axes; a radius of 0 says nothing about points that all lie on the other axis. */
+  /** In the coordinates of the axes; where all points lie on the longer one, the other is 0 but for rounding, and says nothing. */
   const holds = (point: ArrayLike<number>) => {
     const parts = [0, 1].map((j) => {
       const along = axes.get(0, j) * (point[0]! - centre[0]!) + axes.get(1, j) * (point[1]! - centre[1]!);
-      return radii[j]! > 0 ? along / radii[j]! : 0;
+      return radii[j]! > 1e-6 * radii[0]! ? along / radii[j]! : 0;
     });
     return Math.hypot(...parts) <= 1;
   };
