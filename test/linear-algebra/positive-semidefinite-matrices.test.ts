@@ -176,7 +176,7 @@ claim("ellipses-hold-less-than-you-think", () => {
     const z = triangularSolve(cholesky(sigma), transpose(draws));
     const r = Array.from({ length: 100_000 }, (_, i) => {
       let sum = 0;
-      for (let j = 0; j < d; j++) sum += z.get(j, i) ** 2;
+      for (let j = 0; j < d; j++) sum += z.data[j * 100_000 + i]! ** 2;
       return Math.sqrt(sum);
     });
     expect(mahalanobis(row(draws, 17), new Float64Array(d), sigma)).toBeCloseTo(r[17]!, 10);
@@ -387,7 +387,7 @@ const byHand = m("4 2 -2; 2 10 2; -2 2 6");
 claim("samples-recover-the-covariance", () => {
   const trace = 20;
   expect(frobeniusNorm(byHand) ** 2 + trace ** 2).toBeCloseTo(576, 10);
-  for (const n of [100, 900]) {
+  for (const n of [50, 400]) {
     let sum = 0;
     for (let seed = 0; seed < 400; seed++) {
       const sampled = covarianceMatrix(sampleMultivariateNormal([5, -1, 2], byHand, n, { seed }));
@@ -693,6 +693,7 @@ describe("pivotedCholesky", () => {
         const permuted = from(n, n, (i, j) => a.get(permutation[i]!, permutation[j]!));
         expect(maxAbsDifference(matmul(l, transpose(l)), permuted)).toBeLessThan(1e-13 * frobeniusNorm(a));
         expect(traceError).toBeLessThan(1e-13 * frobeniusNorm(a));
+        expect(traceError).toBeGreaterThanOrEqual(0);
       }),
       { numRuns: 150 },
     );
@@ -808,7 +809,7 @@ describe("covarianceMatrix and correlationMatrix", () => {
   });
 
   test("what is missing does not matter", () => {
-    const present = (i: number, j: number) => (i + j) % 3 !== 0;
+    const present = (i: number, j: number) => (i + 2 * j) % 4 !== 0; // row and column must not be exchanged
     const x = normal(20, 3, 4);
     const other = from(20, 3, (i, j) => (present(i, j) ? x.get(i, j) : 1e9));
     expect(correlationMatrix(other, { present })).toEqual(correlationMatrix(x, { present }));
@@ -1140,6 +1141,12 @@ describe("the contract", () => {
       RangeError,
     ],
     [
+      "hyperbola, though nearly flat",
+      () => confidenceEllipse(diagonal(1, -1e-14)),
+      "confidenceEllipse: covariance must be positive semidefinite, got eigenvalue -1e-14",
+      RangeError,
+    ],
+    [
       "draws",
       () => sampleMultivariateNormal([0, 0], one, 0),
       "sampleMultivariateNormal: n must be an integer at least 1, got 0",
@@ -1191,6 +1198,7 @@ describe("the contract", () => {
     expect(isPositiveSemidefinite(scaledBy(1e-310, definite(3, 1)))).toBe(true);
     expect(nearestPsd(m("-1e308")).distance).toBe(1e308);
     expect(nearestPsd(m("-1e308")).matrix.get(0, 0)).toBe(0);
+    expect(covarianceMatrix(m("1.7e308; 1.7e308; 1.7e308")).get(0, 0)).toBe(0); // the sum of a column would overflow
     expect(nearestPsd(diagonal(-1.7e308, -1.7e308)).distance).toBe(Infinity);
     expect(mahalanobis([1.7e308, 1.7e308], [0, 0], identity(2))).toBe(Infinity);
     expect(logDetSpd(scaledBy(1e-300, identity(50)))).toBeCloseTo(50 * Math.log(1e-300), 8);
@@ -1208,9 +1216,13 @@ describe("figures", () => {
   const text = (spec: { description?: string }) => spec.description!;
 
   test("ellipse over points: the count is that of the points within the distance", () => {
-    for (const level of [0.5, 0.95]) {
-      const covariance = m("1 0.35; 0.35 0.49");
-      const spec = ellipseOverPoints.draw({ level, correlation: 0.5, ratio: 0.49 });
+    for (const [level, correlation] of [
+      [0.5, 0.5],
+      [0.95, 0.5],
+      [0.8, 0.99],
+    ] as const) {
+      const covariance = m(`1 ${0.7 * correlation}; ${0.7 * correlation} 0.49`);
+      const spec = ellipseOverPoints.draw({ level, correlation, ratio: 0.49 });
       const draws = sampleMultivariateNormal([0, 0], covariance, 500, { seed: 4 });
       const radius = Math.sqrt(-2 * Math.log(1 - level));
       const inside = toRows(draws).filter((point) => mahalanobis(point, [0, 0], covariance) <= radius).length;
