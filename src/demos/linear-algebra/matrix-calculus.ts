@@ -549,8 +549,9 @@ export interface GradientCheck {
 const CUBE_ROOT_OF_EPSILON = Math.cbrt(2 ** -52);
 
 /**
- * Compares a gradient with central differences, coordinate by coordinate. Below 1e-7 is right, above 1e-4 is wrong. Where f is
- * large and its slope small, differences resolve little: rounding then shows, but as no more than some 1e-5.
+ * Compares a gradient with central differences, coordinate by coordinate. Away from kinks below 1e-7 is right, above 1e-4 wrong.
+ * Where f is large and its slope small, differences resolve little: an f that is right to its last bits then shows no more
+ * than some 1e-5, and a wrong gradient may show as little.
  *
  * @param f scalar function
  * @param gradient its gradient, n numbers
@@ -575,7 +576,7 @@ export function gradientCheck(
   for (let i = 0; i < n; i++) {
     const h = step * Math.max(1, Math.abs(at[i]!));
     const [up, down] = [at[i]! + h, at[i]! - h];
-    if (!(up - down > 0 && up - down < Infinity)) {
+    if (!(down < at[i]! && at[i]! < up && up - down < Infinity)) {
       throw new RangeError(
         `gradientCheck: step must move x[${i}] = ${at[i]} to finite numbers on both sides, got ${step}`,
       );
@@ -699,7 +700,7 @@ export function newton(
 /** −(H + τI)⁻¹g with the first τ of 0 and a geometric series for which Cholesky's factorisation succeeds. */
 function shiftedSolve(h: Matrix, g: Float64Array): { readonly p: Float64Array; readonly shift: number } {
   const n = g.length;
-  const least = 1e-3 * (norm(rowMajor(h)) || 1); // by the scale of H, so that it takes some tens of trials at most
+  const least = 1e-3 * norm(rowMajor(h)) || 1e-3; // by the scale of H, so that it takes some tens of trials at most
   const lowest = Math.min(...Array.from({ length: n }, (_, i) => h.get(i, i)));
   for (let shift = lowest > 0 ? 0 : least - lowest; ; shift = Math.max(2 * shift, least)) {
     try {
