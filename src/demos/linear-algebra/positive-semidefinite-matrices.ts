@@ -164,7 +164,7 @@ function subtractRow(x: Float64Array, to: number, multiple: number, from: number
 }
 
 /**
- * log det A of a positive definite matrix, 2 Σ log lᵢᵢ: a sum that can neither overflow nor vanish.
+ * log det A of a positive definite matrix, 2 Σ log lᵢᵢ: finite also where the determinant overflows or underflows.
  *
  * @param a n×n positive definite matrix
  * @returns natural logarithm; n³/3 operations
@@ -574,7 +574,8 @@ function minus(a: Matrix, b: Matrix): Matrix {
  * @param mean μ, d numbers
  * @param covariance Σ, d×d positive definite matrix
  * @returns distance ≥ 0; Infinity if it is beyond float64
- * @throws RangeError if x or mean has not d finite numbers, or covariance is not square, empty, not finite or not symmetric
+ * @throws RangeError if x or mean has not d finite numbers, covariance is not square, empty, not finite or not symmetric, or x − μ
+ *   or z overflows
  * @throws TypeError if x or mean is no array, or covariance no matrix of float64
  * @throws NotPositiveDefiniteError if covariance is not positive definite
  * @example
