@@ -13,6 +13,11 @@ export const diagonal = (...d: number[]) => from(d.length, d.length, (i, j) => (
 
 export const hilbert = (n: number) => from(n, n, (i, j) => 1 / (i + j + 1));
 
+export const scaledBy = (factor: number, a: Matrix) => from(a.shape[0]!, a.shape[1]!, (i, j) => factor * a.get(i, j));
+
+export const dot = (x: ArrayLike<number>, y: ArrayLike<number>) =>
+  Array.from(x).reduce((sum, xi, i) => sum + xi * y[i]!, 0);
+
 /** Entries N(0, 1). */
 export const normal = (m: number, n: number, seed: number): Matrix =>
   matrixOver(Float64Array.from({ length: m * n }, random(seed).normal), m, n);

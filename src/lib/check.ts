@@ -79,6 +79,13 @@ export function checkMatrix(caller: string, name: string, a: Matrix): readonly [
   return [m, n];
 }
 
+/** As `checkMatrix`, with as many columns as rows; returns their number. */
+export function checkSquare(caller: string, name: string, a: Matrix): number {
+  const [m, n] = checkMatrix(caller, name, a);
+  if (m !== n) throw new RangeError(`${caller}: ${name} must be square, got ${m}×${n}`);
+  return n;
+}
+
 /** A vector of finite numbers, of the given length where one is given; returns it as a Float64Array, copied. */
 export function checkVector(caller: string, name: string, x: ArrayLike<number>, length?: number): Float64Array {
   if (!(typeof x === "object" && x !== null && typeof x.length === "number")) {

@@ -42,6 +42,11 @@ export function rotate(x: Float64Array, p: number, q: number, length: number, c:
   }
 }
 
+/** The run of x at `to` minus a multiple of the run at `from`, both of the given length. */
+export function subtractRow(x: Float64Array, to: number, multiple: number, from: number, length: number): void {
+  for (let c = 0; c < length; c++) x[to + c] = x[to + c]! - multiple * x[from + c]!;
+}
+
 /** Rows shorter than this, against entries scaled to about 1, count as zero: their squares would underflow. */
 export const NEGLIGIBLE = 2 ** -480;
 

@@ -1,6 +1,14 @@
 import ndarray from "ndarray";
 import { describe, expect, test } from "vitest";
-import { checkChoice, checkInteger, checkLabels, checkMatrix, checkNumber, checkVector } from "../../src/lib/check.js";
+import {
+  checkChoice,
+  checkInteger,
+  checkLabels,
+  checkMatrix,
+  checkNumber,
+  checkSquare,
+  checkVector,
+} from "../../src/lib/check.js";
 import { matrix, transpose, zeros } from "../../src/lib/matrix.js";
 
 describe("what is right passes and comes back", () => {
@@ -17,6 +25,7 @@ describe("what is right passes and comes back", () => {
     expect(checkVector("f", "x", x, 2)).toEqual(x);
     expect(checkVector("f", "x", x)).not.toBe(x);
     expect(checkMatrix("f", "a", transpose(matrix([[1, 2, 3]])))).toEqual([3, 1]);
+    expect(checkSquare("f", "a", zeros(2, 2))).toBe(2);
     expect(checkLabels("f", "y", [0, 2, 1], 3, 3)).toEqual(Int32Array.of(0, 2, 1));
   });
 });
@@ -33,6 +42,8 @@ test.each([
   [() => checkNumber("f", "x", 1, { above: 0, below: 1 }), "f: x must be a finite number in (0, 1), got 1"],
   [() => checkNumber("f", "x", 2, { max: 1 }), "f: x must be a finite number in (-Infinity, 1], got 2"],
   [() => checkChoice("f", "mode", "c", ["a", "b"]), "f: mode must be one of 'a', 'b', got 'c'"],
+  [() => checkSquare("f", "a", zeros(2, 3)), "f: a must be square, got 2×3"],
+  [() => checkSquare("f", "a", matrix([[Infinity]])), "f: a must be finite, got Infinity at (0, 0)"],
   [() => checkMatrix("f", "a", zeros(0, 3)), "f: a must have at least one row and one column, got 0×3"],
   [
     () =>

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Matrix, matrixOver, toRows, transpose } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
-import { dot, powerOfTwoScale, rotate, selfProducts } from "../../src/lib/rows.js";
+import { dot, powerOfTwoScale, rotate, selfProducts, subtractRow } from "../../src/lib/rows.js";
 
 const normal = (m: number, n: number): Matrix =>
   matrixOver(Float64Array.from({ length: m * n }, random(m).normal), m, n);
@@ -16,6 +16,12 @@ test("rotate: a quarter turn sends the first run to the second, and the second, 
   const x = Float64Array.of(7, 1, 2, 3, 4, 7);
   rotate(x, 1, 3, 2, 0, 1);
   expect(Array.from(x)).toEqual([7, -3, -4, 1, 2, 7]);
+});
+
+test("subtractRow: a multiple of one run is taken from the other, nothing else changes", () => {
+  const x = Float64Array.of(7, 1, 2, 3, 4, 7);
+  subtractRow(x, 3, 2, 1, 2);
+  expect(Array.from(x)).toEqual([7, 1, 2, 1, 0, 7]);
 });
 
 test.each([1, 5, 64, 65, 130])("selfProducts: XXᵀ of %i rows, exactly symmetric, of a view as well", (n) => {

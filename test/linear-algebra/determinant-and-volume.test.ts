@@ -38,7 +38,7 @@ import {
 } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
-import { diagonal, from, hilbert, integers, m, normal, strided } from "../matrices.js";
+import { diagonal, from, hilbert, integers, m, normal, scaledBy, strided } from "../matrices.js";
 
 const { claim, oracle } = concept("linear-algebra/determinant-and-volume");
 const mathjs = create(all, {});
@@ -47,7 +47,6 @@ const mathjs = create(all, {});
 
 const combined = (a: Matrix, b: Matrix, factor: number) =>
   from(a.shape[0]!, a.shape[1]!, (i, j) => a.get(i, j) + factor * b.get(i, j));
-const scaledBy = (factor: number, a: Matrix) => from(a.shape[0]!, a.shape[1]!, (i, j) => factor * a.get(i, j));
 const distance = (x: ArrayLike<number>, y: ArrayLike<number>) => norm(Array.from(x, (xi, i) => xi - y[i]!));
 const permuted = (a: Matrix, order: Int32Array) => from(a.shape[0]!, a.shape[1]!, (i, j) => a.get(order[i]!, j));
 

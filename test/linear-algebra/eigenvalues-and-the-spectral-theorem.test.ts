@@ -37,7 +37,7 @@ import {
   zeros,
 } from "../../src/lib/matrix.js";
 import { concept } from "../concept.js";
-import { diagonal, from, normal } from "../matrices.js";
+import { diagonal, dot, from, normal } from "../matrices.js";
 
 const { claim, oracle } = concept("linear-algebra/eigenvalues-and-the-spectral-theorem");
 
@@ -56,7 +56,6 @@ const difference = (a: Matrix, b: Matrix) => {
 };
 const jordan = (n: number, value = 0) => from(n, n, (i, j) => (i === j ? value : j === i + 1 ? 1 : 0));
 const spectralNorm = (a: Matrix) => Math.sqrt(eigSymmetric(matmul(transpose(a), a)).values.at(-1)!);
-const dot = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.from(x).reduce((sum, v, i) => sum + v * y[i]!, 0);
 const byHand = matrix([
   [2, 1, 0],
   [1, 3, 1],

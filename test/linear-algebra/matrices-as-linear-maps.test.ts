@@ -39,7 +39,7 @@ import {
   zeros,
 } from "../../src/lib/matrix.js";
 import { concept } from "../concept.js";
-import { hilbert, integers, m, normal, ofRank, strided } from "../matrices.js";
+import { dot, hilbert, integers, m, normal, ofRank, scaledBy, strided } from "../matrices.js";
 import { withTensorFlow } from "../parity.js";
 
 const { claim, oracle } = concept("linear-algebra/matrices-as-linear-maps");
@@ -58,8 +58,6 @@ const minus = (a: Matrix, b: Matrix) =>
   );
 const difference = (x: ArrayLike<number>, y: ArrayLike<number>) => Float64Array.from(x, (xi, i) => xi - y[i]!);
 const distance = (x: ArrayLike<number>, y: ArrayLike<number>) => norm(difference(x, y));
-const scaledBy = (factor: number, a: Matrix) => matrix(toRows(a).map((entries) => entries.map((x) => factor * x)));
-const dot = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.from(x).reduce((sum, xi, i) => sum + xi * y[i]!, 0);
 const trace = (a: Matrix) => toRows(a).reduce((sum, entries, i) => sum + entries[i]!, 0);
 const lossOf = (q: Matrix) => frobeniusNorm(minus(matmul(transpose(q), q), identity(q.shape[1]!)));
 const permuted = (a: Matrix, permutation: Int32Array) =>

@@ -50,7 +50,7 @@ import {
 } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
-import { from, m, normal, strided } from "../matrices.js";
+import { dot, from, m, normal, strided } from "../matrices.js";
 import { withTensorFlow } from "../parity.js";
 
 const { claim, oracle } = concept("linear-algebra/matrix-calculus");
@@ -60,8 +60,6 @@ const EPSILON = 2 ** -52;
 // ---- what the tests are made of ----
 
 const gaussian = (n: number, seed: number) => Float64Array.from({ length: n }, random(seed).normal);
-const product = (x: ArrayLike<number>, y: ArrayLike<number>) =>
-  Array.from(x).reduce((sum, xi, i) => sum + xi * y[i]!, 0);
 const distance = (x: ArrayLike<number>, y: ArrayLike<number>) => {
   expect(x.length).toBe(y.length);
   return norm(Array.from(x, (xi, i) => xi - y[i]!));
@@ -293,7 +291,7 @@ claim("symmetry-doubles-the-off-diagonal", () => {
   expect(distance(gradient(built, [2, 0.5, 1]), [4 / 7, -4 / 7, 8 / 7])).toBeLessThan(1e-14);
   for (let seed = 0; seed < 30; seed++) {
     const [n, a] = [2 + (seed % 4), normal(2 + (seed % 4), 2 + (seed % 4), seed)];
-    const spd = from(n, n, (i, j) => product(toRows(a)[i]!, toRows(a)[j]!) + (i === j ? 1 : 0));
+    const spd = from(n, n, (i, j) => dot(toRows(a)[i]!, toRows(a)[j]!) + (i === j ? 1 : 0));
     const all = gradient(logDet, spd);
     const pair = jvp(
       logDet,
@@ -457,7 +455,7 @@ test("the formulas with softmax do not overflow", () => {
 const squares = (a: Matrix, b: Float64Array) => {
   const residual = (x: ArrayLike<number>) => matvec(a, x).map((ri, i) => ri - b[i]!);
   return {
-    f: (x: ArrayLike<number>) => product(residual(x), residual(x)),
+    f: (x: ArrayLike<number>) => dot(residual(x), residual(x)),
     right: (x: ArrayLike<number>) => matvec(transpose(a), residual(x)).map((gi) => 2 * gi),
     wrong: (x: ArrayLike<number>) => matvec(a, residual(x)).map((gi) => 2 * gi),
   };
@@ -814,7 +812,7 @@ describe("jvp and vjp", () => {
         const [x, v, u] = [gaussian(n, seed + 3), gaussian(n, seed + 4), gaussian(m, seed + 5)];
         const [forward, reverse] = [jvp(f, x, v), vjp(f, x, u)];
         const scale = 1 + norm(u) * norm(forward.tangent);
-        expect(Math.abs(product(u, forward.tangent) - product(reverse.cotangent, v))).toBeLessThan(1e-12 * scale);
+        expect(Math.abs(dot(u, forward.tangent) - dot(reverse.cotangent, v))).toBeLessThan(1e-12 * scale);
         expect(forward.value).toEqual(evaluate(f, x));
         expect(reverse.value).toEqual(evaluate(f, x));
         const [columns, rows] = [jacobian(f, x, { mode: "forward" }), jacobian(f, x, { mode: "reverse" })];
@@ -961,7 +959,7 @@ describe("gradientCheck", () => {
 
 describe("newton", () => {
   const quadratic = (a: Matrix, b: Float64Array) => ({
-    f: (x: ArrayLike<number>) => 0.5 * product(x, matvec(a, x)) - product(b, x),
+    f: (x: ArrayLike<number>) => 0.5 * dot(x, matvec(a, x)) - dot(b, x),
     gradient: (x: ArrayLike<number>) => matvec(a, x).map((gi, i) => gi - b[i]!),
     hessian: () => a,
   });
@@ -970,7 +968,7 @@ describe("newton", () => {
     fc.assert(
       fc.property(sizes, ({ n, seed }) => {
         const root = normal(n, n, seed);
-        const a = from(n, n, (i, j) => product(toRows(root)[i]!, toRows(root)[j]!) + (i === j ? 1 : 0));
+        const a = from(n, n, (i, j) => dot(toRows(root)[i]!, toRows(root)[j]!) + (i === j ? 1 : 0));
         const { f, gradient, hessian } = quadratic(a, gaussian(n, seed + 1));
         const states = [...newtonSteps(f, gradient, hessian, gaussian(n, seed + 2), { tolerance: 1e-9 })];
         expect(states.length).toBeLessThanOrEqual(3); // a second one where rounding has left a little

@@ -48,7 +48,7 @@ import {
 } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
-import { diagonal, from, hilbert, integers, m, normal, strided } from "../matrices.js";
+import { diagonal, from, hilbert, integers, m, normal, scaledBy, strided } from "../matrices.js";
 
 const { claim, oracle } = concept("linear-algebra/positive-semidefinite-matrices");
 
@@ -57,7 +57,6 @@ const { claim, oracle } = concept("linear-algebra/positive-semidefinite-matrices
 const U = 2 ** -53;
 const combined = (a: Matrix, b: Matrix, factor: number) =>
   from(a.shape[0]!, a.shape[1]!, (i, j) => a.get(i, j) + factor * b.get(i, j));
-const scaledBy = (factor: number, a: Matrix) => from(a.shape[0]!, a.shape[1]!, (i, j) => factor * a.get(i, j));
 const block = (a: Matrix, fromRow: number, toRow: number, fromColumn: number, toColumn: number) =>
   from(toRow - fromRow, toColumn - fromColumn, (i, j) => a.get(fromRow + i, fromColumn + j));
 const symmetricNormal = (n: number, seed: number) => {

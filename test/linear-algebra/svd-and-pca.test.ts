@@ -37,7 +37,7 @@ import {
 } from "../../src/lib/matrix.js";
 import { random } from "../../src/lib/random.js";
 import { concept } from "../concept.js";
-import { hilbert, normal, ofRank } from "../matrices.js";
+import { dot, hilbert, normal, ofRank } from "../matrices.js";
 
 const { claim, oracle } = concept("linear-algebra/svd-and-pca");
 const mathjs = create(all, {});
@@ -67,7 +67,6 @@ const product = ({ u, s, vt }: Svd) =>
     map(u, (x, _, j) => x * s[j]!),
     vt,
   );
-const dot = (x: Float64Array, y: Float64Array) => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
 const cosine = (x: Float64Array, y: Float64Array) => Math.abs(dot(x, y)) / norm(x) / norm(y);
 const sum = (x: ArrayLike<number>) => Array.from(x).reduce((total, xi) => total + xi, 0);
 const lossOf = (q: Matrix) => maxAbsDifference(matmul(transpose(q), q), identity(q.shape[1]!));

@@ -10,9 +10,10 @@
  * - No iterative refinement, no estimate of the condition number, no equilibration of rows and columns.
  * - Only a pivot that is exactly 0 counts as singular. Rounding usually leaves another number there: the condition number is the judge.
  */
-import { checkChoice, checkMatrix, checkVector } from "../../lib/check.js";
+import { checkChoice, checkMatrix, checkSquare, checkVector } from "../../lib/check.js";
 import { SingularMatrixError } from "../../lib/errors.js";
 import { identity, type Matrix, matrixOver, rowMajor } from "../../lib/matrix.js";
+import { subtractRow } from "../../lib/rows.js";
 import { qr } from "./matrices-as-linear-maps.js";
 
 /** How to eliminate. */
@@ -143,13 +144,6 @@ function factors({ caller, n, x, permutation, sign }: Elimination, done: number)
     }
   }
   return { l, u, permutation: permutation.slice(), sign };
-}
-
-/** The number of rows, if there are as many columns, and nothing but finite numbers. */
-function checkSquare(caller: string, name: string, a: Matrix): number {
-  const [m, n] = checkMatrix(caller, name, a);
-  if (m !== n) throw new RangeError(`${caller}: ${name} must be square, got ${m}×${n}`);
-  return n;
 }
 
 /** A determinant too large or too small for a float64, by its logarithm. */
@@ -328,11 +322,6 @@ function substituteRows(caller: string, { l, u, permutation }: LU, b: Matrix): M
   }
   if (!x.every(Number.isFinite)) throw new RangeError(`${caller}: the solution must not overflow, got Infinity`);
   return matrixOver(x, n, k);
-}
-
-/** Row at `to` minus a multiple of the row at `from`, both of the given length. */
-function subtractRow(x: Float64Array, to: number, multiple: number, from: number, length: number): void {
-  for (let c = 0; c < length; c++) x[to + c] = x[to + c]! - multiple * x[from + c]!;
 }
 
 /**

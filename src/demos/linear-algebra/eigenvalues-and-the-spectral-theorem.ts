@@ -11,7 +11,7 @@
  * - `lanczos` keeps all its vectors and does not restart: memory n × matvecs. Of an eigenvalue with several vectors it may see only one.
  * - Real float64 only, one thread.
  */
-import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { checkChoice, checkInteger, checkNumber, checkSquare, checkVector } from "../../lib/check.js";
 import { ConvergenceError, SingularMatrixError } from "../../lib/errors.js";
 import {
   frobeniusNorm,
@@ -201,7 +201,7 @@ export function powerIteration(
  * powerIterationSteps(matrix([[2, 1], [1, 2]]), { start: [1, 0] }).next().value.value // 2
  */
 export function* powerIterationSteps(a: Matrix, { start, seed = 0 }: PowerOptions = {}): Generator<EigenStep, never> {
-  const n = checkSquare("powerIteration", a);
+  const n = checkSquare("powerIteration", "a", a);
   let vector = unit("powerIteration", "start", start ?? Float64Array.from({ length: n }, random(seed).normal), n);
   for (;;) {
     const image = matvec(a, vector); // (5)
@@ -272,7 +272,7 @@ export interface Eigen {
  * eig(matrix([[0, -1], [1, 0]])).imaginary // [1, -1]
  */
 export function eig(a: Matrix, { maxShifts = 30 }: { readonly maxShifts?: number } = {}): Eigen {
-  const n = checkSquare("eig", a);
+  const n = checkSquare("eig", "a", a);
   checkInteger("eig", "maxShifts", maxShifts, 1);
   const scale = powerOfTwoScale(a);
   const t = rowMajor(a).map((entry) => entry * scale);
@@ -420,14 +420,8 @@ function ritz(
 
 // ---- checks and orders ----
 
-function checkSquare(caller: string, a: Matrix): number {
-  const [m, n] = checkMatrix(caller, "a", a);
-  if (m !== n) throw new RangeError(`${caller}: a must be square, got ${m}×${n}`);
-  return n;
-}
-
 function checkSymmetric(caller: string, a: Matrix): number {
-  const n = checkSquare(caller, a);
+  const n = checkSquare(caller, "a", a);
   const asymmetry = maxAbsDifference(a, transpose(a));
   if (!(asymmetry <= 1e-12 * frobeniusNorm(a))) {
     throw new RangeError(

@@ -10,7 +10,7 @@
  * - The nearest correlation matrix is found by alternating projections, whose error falls by a constant factor per step; Newton's
  *   method on the dual problem (Qi and Sun 2006) needs far fewer steps.
  */
-import { checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { checkInteger, checkMatrix, checkNumber, checkSquare, checkVector } from "../../lib/check.js";
 import { NotPositiveDefiniteError, SingularMatrixError } from "../../lib/errors.js";
 import { gemm } from "../../lib/gemm.js";
 import {
@@ -26,7 +26,7 @@ import {
   zeros,
 } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
-import { dot, selfProducts } from "../../lib/rows.js";
+import { dot, selfProducts, subtractRow } from "../../lib/rows.js";
 import type { RightHandSide, Solution } from "./determinant-and-volume.js";
 import { eigSymmetric } from "./eigenvalues-and-the-spectral-theorem.js";
 
@@ -156,11 +156,6 @@ function backward(l: Float64Array, x: Float64Array, n: number, k: number): void 
     for (let c = i * k; c < (i + 1) * k; c++) x[c] = x[c]! / l[i * n + i]!; // (5)
     for (let j = 0; j < i; j++) subtractRow(x, j * k, l[i * n + j]!, i * k, k);
   }
-}
-
-/** Row at `to` minus a multiple of the row at `from`, both of the given length. */
-function subtractRow(x: Float64Array, to: number, multiple: number, from: number, length: number): void {
-  for (let c = 0; c < length; c++) x[to + c] = x[to + c]! - multiple * x[from + c]!;
 }
 
 /**
@@ -718,12 +713,5 @@ function checkSymmetric(caller: string, name: string, a: Matrix): number {
       }
     }
   }
-  return n;
-}
-
-/** The number of rows, if there are as many columns, and nothing but finite numbers. */
-function checkSquare(caller: string, name: string, a: Matrix): number {
-  const [m, n] = checkMatrix(caller, name, a);
-  if (m !== n) throw new RangeError(`${caller}: ${name} must be square, got ${m}×${n}`);
   return n;
 }

@@ -13,7 +13,7 @@
  *   thresholds to roc-and-pr-curves;
  * - cells that are not 0 must be at least 1e-70 of the total, so that products of four of them stay in float64.
  */
-import { checkChoice, checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { checkChoice, checkInteger, checkMatrix, checkNumber, checkSquare, checkVector } from "../../lib/check.js";
 import { type Matrix, matrixOver, rowMajor } from "../../lib/matrix.js";
 
 /** Name of a class: an integer or a text. */
@@ -600,8 +600,7 @@ const quoted = (value: unknown) => (typeof value === "string" ? `'${value}'` : S
 
 /** K×K counts: as they are, and scaled by a power of two, so that the products of the metrics can neither overflow nor round. */
 function checkCounts(caller: string, matrix: Matrix) {
-  const [K, columns] = checkMatrix(caller, "matrix", matrix);
-  if (K !== columns) throw new RangeError(`${caller}: matrix must be square, got ${K}×${columns}`);
+  const K = checkSquare(caller, "matrix", matrix);
   const C = rowMajor(matrix);
   return { C, K, scaled: checkedScale(caller, C, (at) => `matrix[${Math.floor(at / K)}][${at % K}]`) };
 }

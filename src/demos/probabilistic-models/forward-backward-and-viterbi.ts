@@ -10,7 +10,7 @@
  * - Nothing is learned here: the model is given.
  * - Transitions are dense and the same at every step: T·K² operations, and T·K numbers are kept (no checkpoints).
  */
-import { checkInteger, checkMatrix, checkVector } from "../../lib/check.js";
+import { checkInteger, checkMatrix, checkSquare, checkVector } from "../../lib/check.js";
 import { type Matrix, matrixOver, rowMajor, zeros } from "../../lib/matrix.js";
 import { random } from "../../lib/random.js";
 import { logSumExp } from "../training-fundamentals/cross-entropy-and-softmax.js";
@@ -692,8 +692,7 @@ function impossible(caller: string, t: number): ZeroLikelihoodError {
 
 /** Model and observations, checked, as weights. */
 function readChain(caller: string, { start, transition, emission }: HiddenChain, x: Observations): Weights {
-  const [K, columns] = checkMatrix(caller, "transition", transition);
-  if (K !== columns) throw new RangeError(`${caller}: transition must be square, got ${K}×${columns}`);
+  const K = checkSquare(caller, "transition", transition);
   const first = checkVector(caller, "start", start, K);
   checkShares(caller, "start", first);
   const step = checkRows(caller, "transition", transition);

@@ -11,7 +11,7 @@
  *   throws away a beginning.
  * - `splitRhat` and `effectiveSampleSize` are those of the mean: no ranks, no tails.
  */
-import { checkInteger, checkMatrix, checkNumber, checkVector } from "../../lib/check.js";
+import { checkInteger, checkNumber, checkSquare, checkVector } from "../../lib/check.js";
 import { identity, type Matrix, matrixOver, rowMajor, zeros } from "../../lib/matrix.js";
 import { type Random, random } from "../../lib/random.js";
 import { eig } from "../linear-algebra/eigenvalues-and-the-spectral-theorem.js";
@@ -934,8 +934,7 @@ function mean(x: Float64Array): number {
 
 /** Rows that are probability laws: size and row-major entries. */
 function checkStochastic(caller: string, p: Matrix, name = "p"): { readonly n: number; readonly rows: Float64Array } {
-  const [n, columns] = checkMatrix(caller, name, p);
-  if (n !== columns) throw new RangeError(`${caller}: ${name} must be square, got ${n}×${columns}`);
+  const n = checkSquare(caller, name, p);
   const rows = rowMajor(p);
   for (let i = 0; i < n; i++) checkShares(caller, `row ${i} of ${name}`, rows.subarray(i * n, (i + 1) * n));
   return { n, rows };
